@@ -1,0 +1,30 @@
+//! Pure values: what a port, a listener, a process and a snapshot are, and what follows from them.
+//!
+//! Nothing here reads a clock, a file or an environment variable, and nothing here depends on the
+//! operating system. Everything that decides (grouping sockets into listeners, naming a service,
+//! comparing two snapshots, planning a kill) is a function of its arguments.
+
+pub mod address;
+pub mod attribute;
+pub mod conflict;
+pub mod diff;
+pub mod kill;
+pub mod listener;
+pub mod port;
+pub mod process;
+pub mod project;
+pub mod service;
+pub mod snapshot;
+pub mod supervisor;
+pub mod text;
+pub mod time;
+pub mod visibility;
+
+pub use address::Address;
+pub use conflict::Conflict;
+pub use listener::{Listener, Protocol, Socket, SocketId};
+pub use port::{Port, PortError, PortRange};
+pub use process::{Ancestor, Process, ProcessKey};
+pub use project::Project;
+pub use snapshot::{Gap, GapKind, Snapshot};
+pub use time::Timestamp;

@@ -1,0 +1,317 @@
+//! What is known of a process, read from `/proc/PID`.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use procfs::FromRead as _;
+use procfs::process::Stat;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::model::service;
+use crate::model::{Ancestor, Process, ProcessKey, Project, Timestamp};
+use crate::platform::project;
+
+/// How much of a command line is read: they can be megabytes.
+const COMMAND_LIMIT: u64 = 4096;
+/// How much of a parent's command line is kept.
+const PARENT_COMMAND_LIMIT: usize = 256;
+/// How many parents are followed.
+const DEPTH_LIMIT: usize = 64;
+
+/// Reads facts of processes, each once for as long as it is asked for by [`Facts::keep`].
+#[derive(Default)]
+pub(super) struct Facts {
+    processes: HashMap<ProcessKey, Arc<Process>>,
+    lineages: HashMap<u32, (ProcessKey, Arc<[Ancestor]>)>,
+    projects: HashMap<PathBuf, Option<Arc<Project>>>,
+}
+
+/// The identity of the process that has `pid` now, and its parent's pid.
+pub(super) fn identity(pid: u32) -> Option<(ProcessKey, u32)> {
+    let stat = stat(pid)?;
+    Some((
+        ProcessKey {
+            pid,
+            start: stat.starttime,
+        },
+        u32::try_from(stat.ppid).ok()?,
+    ))
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    Stat::from_read(File::open(format!("/proc/{pid}/stat")).ok()?).ok()
+}
+
+impl Facts {
+    /// The facts of the process that has `pid` now; `None` when it is gone.
+    pub(super) fn of(&mut self, pid: u32) -> Option<Arc<Process>> {
+        let stat = stat(pid)?;
+        let key = ProcessKey {
+            pid,
+            start: stat.starttime,
+        };
+        if let Some(known) = self.processes.get(&key) {
+            return Some(Arc::clone(known));
+        }
+        let process = Arc::new(self.read(key, &stat));
+        self.processes.insert(key, Arc::clone(&process));
+        Some(process)
+    }
+
+    /// Forgets everything but the processes for which `keep` holds, and what hangs on them.
+    pub(super) fn keep(&mut self, keep: impl Fn(&ProcessKey) -> bool) {
+        self.processes.retain(|key, _| keep(key));
+        self.lineages.clear();
+        self.projects.clear();
+    }
+
+    /// Forgets the processes for which `forget` holds, so that they are read again.
+    pub(super) fn forget(&mut self, forget: impl Fn(&ProcessKey) -> bool) {
+        self.keep(|key| !forget(key));
+    }
+
+    fn read(&mut self, key: ProcessKey, stat: &Stat) -> Process {
+        let folder = format!("/proc/{}", key.pid);
+        let folder = Path::new(&folder);
+        let args = arguments(folder);
+        let exe = link(folder, "exe").map(|(path, _)| path);
+        let (cwd, cwd_deleted) =
+            link(folder, "cwd").map_or((None, false), |(path, deleted)| (Some(path), deleted));
+        let name = name_of(&stat.comm, exe.as_deref());
+        let service = service::identify(&name, &args);
+        let parents =
+            u32::try_from(stat.ppid).map_or_else(|_| Arc::from([]), |ppid| self.lineage(ppid));
+        let direct = parents
+            .first()
+            .is_some_and(|parent| parent.pid == 1 || parent.name == "systemd");
+        Process {
+            key,
+            command: command_of(&args, &stat.comm),
+            project: cwd
+                .as_deref()
+                .filter(|_| !cwd_deleted)
+                .and_then(|cwd| self.project(cwd)),
+            exe,
+            cwd,
+            cwd_deleted,
+            uid: effective_uid(folder).unwrap_or(u32::MAX),
+            started_at: started_at(stat.starttime),
+            terminal: terminal(stat.tty_nr),
+            unit: if direct { unit(folder) } else { None },
+            parents,
+            name,
+            service: service.name,
+            kind: service.kind,
+        }
+    }
+
+    fn project(&mut self, cwd: &Path) -> Option<Arc<Project>> {
+        if let Some(known) = self.projects.get(cwd) {
+            return known.clone();
+        }
+        let found = project::of(cwd).map(Arc::new);
+        self.projects.insert(cwd.to_owned(), found.clone());
+        found
+    }
+
+    /// The process `pid` and its parents, nearest first, up to init.
+    fn lineage(&mut self, pid: u32) -> Arc<[Ancestor]> {
+        let mut chain = Vec::new();
+        let mut next = pid;
+        while next != 0 && chain.len() < DEPTH_LIMIT {
+            let Some(stat) = stat(next) else { break };
+            if let Some((key, known)) = self
+                .lineages
+                .get(&next)
+                .filter(|(key, _)| key.start == stat.starttime)
+            {
+                debug_assert_eq!(key.pid, next);
+                chain.extend(known.iter().cloned());
+                break;
+            }
+            let folder = PathBuf::from(format!("/proc/{next}"));
+            let exe = link(&folder, "exe").map(|(path, _)| path);
+            let mut command = command_of(&arguments(&folder), &stat.comm);
+            command.truncate(command.floor_char_boundary(PARENT_COMMAND_LIMIT));
+            chain.push(Ancestor {
+                pid: next,
+                name: name_of(&stat.comm, exe.as_deref()),
+                command,
+            });
+            next = u32::try_from(stat.ppid).unwrap_or(0);
+        }
+        let chain: Arc<[Ancestor]> = chain.into();
+        if let Some((key, _)) = identity(pid) {
+            self.lineages.insert(pid, (key, Arc::clone(&chain)));
+        }
+        chain
+    }
+}
+
+/// The program's name: what it calls itself, unless that is cut off or is a thread's name.
+fn name_of(comm: &str, exe: Option<&Path>) -> String {
+    let file = exe
+        .and_then(|exe| exe.file_name())
+        .map(|name| name.to_string_lossy());
+    match file {
+        // Node names its main thread so.
+        Some(file) if matches!(comm, "MainThread" | "node-MainThread" | "") => file.into_owned(),
+        // The kernel keeps 15 bytes.
+        Some(file) if comm.len() >= 15 && file.starts_with(comm) => file.into_owned(),
+        _ => comm.to_owned(),
+    }
+}
+
+fn command_of(args: &[String], comm: &str) -> String {
+    if args.is_empty() {
+        format!("[{comm}]")
+    } else {
+        args.join(" ")
+    }
+}
+
+fn arguments(folder: &Path) -> Vec<String> {
+    let mut bytes = Vec::new();
+    let Ok(file) = File::open(folder.join("cmdline")) else {
+        return Vec::new();
+    };
+    if file.take(COMMAND_LIMIT).read_to_end(&mut bytes).is_err() {
+        return Vec::new();
+    }
+    while bytes.last() == Some(&0) {
+        bytes.pop();
+    }
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    bytes
+        .split(|&byte| byte == 0)
+        .map(|word| String::from_utf8_lossy(word).trim_end().to_owned())
+        .collect()
+}
+
+/// The target of a link, and whether the kernel says that it was deleted.
+fn link(folder: &Path, name: &str) -> Option<(PathBuf, bool)> {
+    let target = std::fs::read_link(folder.join(name)).ok()?;
+    match target.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
+        Some(path) if !target.exists() => Some((
+            PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())),
+            true,
+        )),
+        _ => Some((target, false)),
+    }
+}
+
+/// The second number of the `Uid:` line of `/proc/PID/status`. The owner of the folder would be
+/// cheaper, but is root for processes that may not be dumped.
+fn effective_uid(folder: &Path) -> Option<u32> {
+    let mut text = String::new();
+    File::open(folder.join("status"))
+        .ok()?
+        .take(4096)
+        .read_to_string(&mut text)
+        .ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+fn started_at(ticks: u64) -> Timestamp {
+    let since_boot = clock_gettime(ClockId::Boottime);
+    let up = Duration::new(
+        since_boot.tv_sec.unsigned_abs(),
+        u32::try_from(since_boot.tv_nsec).unwrap_or(0),
+    );
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    let started = Duration::from_millis(ticks.saturating_mul(1000) / per_second);
+    let now = SystemTime::now();
+    Timestamp(now.checked_sub(up.saturating_sub(started)).unwrap_or(now))
+}
+
+/// The name of a terminal by its device number (proc(5), `tty_nr`).
+fn terminal(tty_nr: i32) -> Option<String> {
+    let number = tty_nr.cast_unsigned();
+    let major = number >> 8 & 0xfff;
+    let minor = number & 0xff | number >> 12 & 0xfff00;
+    match major {
+        0 => None,
+        4 if minor < 64 => Some(format!("tty{minor}")),
+        4 => Some(format!("ttyS{}", minor - 64)),
+        136..=143 => Some(format!("pts/{}", minor + (major - 136) * 256)),
+        _ => Some(format!("{major}:{minor}")),
+    }
+}
+
+/// The systemd service that the process is in.
+fn unit(folder: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(folder.join("cgroup"))
+        .ok()?
+        .take(4096)
+        .read_to_string(&mut text)
+        .ok()?;
+    let path = text.lines().find_map(|line| {
+        line.strip_prefix("0::")
+            .or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path))
+    })?;
+    let last = path.rsplit('/').next()?;
+    (last.ends_with(".service") && !last.starts_with("user@")).then(|| last.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_are_named() {
+        assert_eq!(terminal(0), None);
+        assert_eq!(terminal(136 << 8 | 3).as_deref(), Some("pts/3"));
+        assert_eq!(terminal(137 << 8 | 3).as_deref(), Some("pts/259"));
+        assert_eq!(terminal(4 << 8 | 1).as_deref(), Some("tty1"));
+        assert_eq!(terminal(4 << 8 | 64).as_deref(), Some("ttyS0"));
+    }
+
+    #[test]
+    fn the_facts_of_this_process() {
+        let mut facts = Facts::default();
+        let me = facts.of(std::process::id()).unwrap();
+        assert_eq!(me.cwd, std::env::current_dir().ok());
+        assert_eq!(me.exe, std::env::current_exe().ok());
+        assert_eq!(me.uid, rustix::process::geteuid().as_raw());
+        assert_eq!(
+            me.project.as_ref().map(|p| p.name.as_str()),
+            Some("freeport")
+        );
+        assert_eq!(
+            me.parents.first().map(|p| p.pid),
+            Some(std::os::unix::process::parent_id())
+        );
+        assert!(me.started_at.age(Timestamp(SystemTime::now())) < Duration::from_secs(3600));
+        assert!(
+            Arc::ptr_eq(&me, &facts.of(std::process::id()).unwrap()),
+            "read once"
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_cut_off_is_taken_from_the_file() {
+        let exe = Path::new("/usr/lib/gnome-remote-desktop-daemon");
+        assert_eq!(
+            name_of("gnome-remote-de", Some(exe)),
+            "gnome-remote-desktop-daemon"
+        );
+        assert_eq!(
+            name_of("MainThread", Some(Path::new("/usr/bin/node"))),
+            "node"
+        );
+        assert_eq!(
+            name_of("python3", Some(Path::new("/usr/bin/python3.11"))),
+            "python3"
+        );
+        assert_eq!(name_of("MainThread", None), "MainThread");
+    }
+}

@@ -1,0 +1,61 @@
+//! Limits and settings of the system that decide how its ports are read.
+
+use crate::model::Port;
+
+/// The first and last port that the kernel gives to sockets that do not ask for one
+/// (`net.ipv4.ip_local_port_range`); Linux's default where that cannot be read.
+pub fn ephemeral_ports() -> (Port, Port) {
+    const DEFAULT: (Option<Port>, Option<Port>) = (Port::new(32768), Port::new(60999));
+    let text =
+        std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut ports = text
+        .split_ascii_whitespace()
+        .filter_map(|number| number.parse::<Port>().ok());
+    match (ports.next(), ports.next()) {
+        (Some(first), Some(last)) if first <= last => (first, last),
+        _ => (DEFAULT.0.unwrap_or(PORT_1), DEFAULT.1.unwrap_or(PORT_1)),
+    }
+}
+
+const PORT_1: Port = match Port::new(1) {
+    Some(port) => port,
+    None => panic!("1 is a port"),
+};
+
+/// Whether `/proc` hides the processes of other users (mount option `hidepid`, proc(5)).
+pub(super) fn processes_are_hidden() -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let options = mounts
+        .lines()
+        .filter(|line| line.split(' ').nth(4) == Some("/proc"))
+        .filter_map(|line| line.split(' ').next_back());
+    let hidden = |options: &str| {
+        options.split(',').any(|option| {
+            option
+                .strip_prefix("hidepid=")
+                .is_some_and(|how| !matches!(how, "0" | "off"))
+        })
+    };
+    options.last().is_some_and(hidden)
+}
+
+/// Raises the number of descriptors that the process may have to what it may have at most.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum {
+        // Without it, fewer owners are watched.
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: limit.maximum.map(|most| most.min(65_536)),
+                maximum: limit.maximum,
+            },
+        );
+    }
+}
+
+/// The user id that this process acts as.
+pub fn user_id() -> u32 {
+    rustix::process::geteuid().as_raw()
+}

@@ -1,0 +1,16 @@
+//! Linux: sockets from netlink, owners from /proc, signals by pidfd.
+
+pub mod autostart;
+mod facts;
+mod holders;
+pub mod limits;
+pub mod paths;
+pub mod peer;
+mod proc_net;
+pub mod process;
+pub mod scanner;
+mod sock_diag;
+mod sockets;
+pub mod status;
+mod users;
+pub mod watch;

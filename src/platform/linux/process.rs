@@ -1,0 +1,224 @@
+//! Signals to exactly the process that is meant, and its family.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+
+use super::facts::{Facts, identity};
+use super::holders;
+use crate::model::{Process, ProcessKey, SocketId};
+use crate::platform::Signal;
+
+/// Why a signal was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SignalError {
+    /// The process has ended.
+    #[error("the process has ended")]
+    Gone,
+    /// The process belongs to another user.
+    #[error("not permitted")]
+    NotPermitted,
+    /// The system refused for another reason.
+    #[error("the system refused the signal: {0}")]
+    Other(#[source] io::Error),
+}
+
+impl From<Errno> for SignalError {
+    fn from(errno: Errno) -> SignalError {
+        match errno {
+            Errno::SRCH => SignalError::Gone,
+            Errno::PERM => SignalError::NotPermitted,
+            other => SignalError::Other(other.into()),
+        }
+    }
+}
+
+/// A process that cannot be confused with another one, however often its pid is reused: a pidfd
+/// (pidfd_open(2)) that was checked against the start time after it was opened.
+#[derive(Debug)]
+pub struct ProcessHandle {
+    key: ProcessKey,
+    pidfd: OwnedFd,
+}
+
+impl ProcessHandle {
+    /// Opens the process with this identity.
+    pub fn open(key: ProcessKey) -> Result<ProcessHandle, SignalError> {
+        let pid = i32::try_from(key.pid)
+            .ok()
+            .and_then(Pid::from_raw)
+            .filter(|pid| !pid.is_init())
+            .ok_or(SignalError::NotPermitted)?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        // The descriptor is open: if the start time is the right one now, it always was.
+        match identity(key.pid) {
+            Some((now, _)) if now == key => Ok(ProcessHandle { key, pidfd }),
+            _ => Err(SignalError::Gone),
+        }
+    }
+
+    /// Whether it has any of these sockets open now.
+    pub fn has_any(&self, sockets: &[SocketId]) -> bool {
+        let mut sorted = sockets.to_vec();
+        sorted.sort_unstable();
+        holders::has_any(self.key.pid, &sorted) && !self.has_ended()
+    }
+
+    /// Sends the signal.
+    pub fn signal(&self, signal: Signal) -> Result<(), SignalError> {
+        let signal = match signal {
+            Signal::Terminate => rustix::process::Signal::TERM,
+            Signal::Kill => rustix::process::Signal::KILL,
+        };
+        Ok(pidfd_send_signal(&self.pidfd, signal)?)
+    }
+
+    /// Waits until it has ended, at most for `timeout`; whether it has.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec {
+                tv_sec: left.as_secs().min(86_400).cast_signed(),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            match poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&left)) {
+                Ok(ready) if ready > 0 => return true,
+                Ok(_) if Instant::now() >= deadline => return false,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.wait(Duration::ZERO)
+    }
+}
+
+/// All processes below `key`, each before its parent.
+pub fn descendants(key: ProcessKey) -> Vec<Arc<Process>> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for pid in holders::pids() {
+        if let Some((_, parent)) = identity(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut below = Vec::new();
+    let mut next = vec![key.pid];
+    while let Some(pid) = next.pop() {
+        let of = children.remove(&pid).unwrap_or_default();
+        below.extend(of.iter().copied());
+        next.extend(of);
+    }
+    // Parents were added before their children.
+    let mut facts = Facts::default();
+    below
+        .into_iter()
+        .rev()
+        .filter_map(|pid| facts.of(pid))
+        .collect()
+}
+
+/// `pid` and the pids above it, up to init.
+pub fn lineage(pid: u32) -> Vec<u32> {
+    let mut pids = vec![pid];
+    while let Some((_, parent)) =
+        identity(*pids.last().unwrap_or(&0)).filter(|&(_, parent)| parent != 0 && pids.len() < 256)
+    {
+        pids.push(parent);
+    }
+    pids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command};
+
+    struct Reaped(Child);
+    impl Drop for Reaped {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn sleeper() -> (Reaped, ProcessKey) {
+        let child = Reaped(Command::new("sleep").arg("60").spawn().unwrap());
+        let key = identity(child.0.id()).unwrap().0;
+        (child, key)
+    }
+
+    #[test]
+    fn a_recycled_pid_is_another_process() {
+        let (_child, key) = sleeper();
+        assert!(ProcessHandle::open(key).is_ok());
+        let recycled = ProcessKey {
+            start: key.start - 1,
+            ..key
+        };
+        assert!(matches!(
+            ProcessHandle::open(recycled),
+            Err(SignalError::Gone)
+        ));
+    }
+
+    #[test]
+    fn init_is_never_opened() {
+        for pid in [0, 1] {
+            assert!(matches!(
+                ProcessHandle::open(ProcessKey { pid, start: 0 }),
+                Err(SignalError::NotPermitted)
+            ));
+        }
+    }
+
+    #[test]
+    fn a_signal_ends_it_and_the_end_is_seen() {
+        let (mut child, key) = sleeper();
+        let handle = ProcessHandle::open(key).unwrap();
+        assert!(!handle.wait(Duration::from_millis(1)));
+        handle.signal(Signal::Terminate).unwrap();
+        assert!(handle.wait(Duration::from_secs(10)));
+        child.0.wait().unwrap();
+        assert!(matches!(
+            handle.signal(Signal::Kill),
+            Err(SignalError::Gone)
+        ));
+    }
+
+    #[test]
+    fn a_family_is_listed_leaves_first() {
+        let child = Reaped(
+            Command::new("sh")
+                .args(["-c", "sh -c 'sleep 60; :'; :"])
+                .spawn()
+                .unwrap(),
+        );
+        let key = identity(child.0.id()).unwrap().0;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let family = loop {
+            let family = descendants(key);
+            if family.len() == 2 && family[0].name == "sleep" {
+                break family;
+            }
+            assert!(Instant::now() < deadline, "{family:?}");
+            std::thread::yield_now();
+        };
+        assert_eq!(
+            lineage(family[0].key.pid)[..3],
+            [family[0].key.pid, family[1].key.pid, key.pid]
+        );
+        for process in family {
+            let _ = ProcessHandle::open(process.key).map(|handle| handle.signal(Signal::Kill));
+        }
+    }
+}

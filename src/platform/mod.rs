@@ -1,0 +1,64 @@
+//! What the operating system says and does: sockets, processes, signals, folders, start at login.
+//!
+//! Everything that is different between systems is behind the names re-exported here; the rest of
+//! the program never asks which system it runs on. Knows `model` and nothing above it.
+
+pub mod project;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as imp;
+
+pub use imp::autostart;
+pub use imp::limits;
+pub use imp::paths;
+pub use imp::peer;
+pub use imp::process::{ProcessHandle, SignalError, descendants, lineage};
+pub use imp::scanner::Scanner;
+pub use imp::status;
+pub use imp::watch::{Waker, Watch};
+
+use crate::model::{Port, ProcessKey, Snapshot};
+
+/// What a scan should look at more closely than at what is new.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Focus<'a> {
+    /// Processes that have ended since the last scan: what they held belongs to others now.
+    pub dead: &'a [ProcessKey],
+    /// Ports whose owners are looked for again, among all processes.
+    pub ports: &'a [Port],
+}
+
+/// What [`Watch::wait`] woke up for.
+#[derive(Clone, Debug, Default)]
+pub struct Woken {
+    /// Watched processes that have ended.
+    pub dead: Vec<ProcessKey>,
+    /// Whether a [`Waker`] was used.
+    pub asked: bool,
+}
+
+/// A signal that ends a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM: asks it to end.
+    Terminate,
+    /// SIGKILL: ends it.
+    Kill,
+}
+
+impl Signal {
+    /// The name of the signal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Terminate => "SIGTERM",
+            Signal::Kill => "SIGKILL",
+        }
+    }
+}
+
+/// One complete look at who listens on `ports`, or on every port when there are none.
+pub fn look(ports: &[Port]) -> Snapshot {
+    Scanner::for_ports(ports).first()
+}
