@@ -1,2 +1,61 @@
+//! Freeport shows which process listens on which port, and frees exactly the right one.
+//!
+//! # The shape
+//!
+//! One process per user, `freeport`, owns the tray icon, the scanner and a Unix socket. Every
+//! other command asks it over the socket; where it does not run, the command does the same work by
+//! itself, with the same engine.
+//!
+//! ```text
+//!  kernel ── platform ── Snapshot ──▶ engine ── State ──▶ tray menu
+//!             (scanner thread)       (engine thread)       (main thread)
+//!                                     ▲      │ work
+//!                     Request / Reply │      ▼
+//!                  socket, menu clicks    kill, on threads of its own ──▶ platform (pidfd)
+//! ```
+//!
+//! # The layers
+//!
+//! | module | what it owns | may use |
+//! |---|---|---|
+//! | [`model`] | pure values and decisions: listener, process, diff, whom a kill means | nothing |
+//! | [`platform`] | what the system says and does; the only place that knows which system | model |
+//! | [`ipc`] | the wire: requests, replies, socket, client, server | model, platform |
+//! | [`notify`] | desktop notifications | model |
+//! | [`engine`] | the one owner of state | model, platform, ipc |
+//! | [`tray`] | the menu as a function of the state, and its clicks as requests | all above |
+//! | [`cli`] | one file per verb, over [`Ask`] | model, platform, ipc |
+//! | [`app`] | the wiring: threads, queue, signals, shutdown | everything |
+//!
+//! `tests/layers.rs` keeps it so.
+//!
+//! # What always holds
+//!
+//! - A process is a [`model::ProcessKey`], pid and start time, never a bare pid.
+//! - A socket whose owner cannot be seen is shown without owner; it never looks like a free port.
+//! - A signal goes through a pidfd whose start time was checked after it was opened, to a process
+//!   that has the port's socket open at that moment.
+//! - The engine never waits: looks are made by the scanner, kills on threads of their own.
+//! - Nothing is derived from what could not be seen ([`model::Gap`]).
+//! - Text from other programs is escaped wherever a person reads it.
+//!
+//! # Where to add things
+//!
+//! A verb is a file in `cli/`, a variant of [`Request`] and an arm in [`engine`]. A known service is
+//! a row in `model/service/table.rs`. A system is a folder in `platform/` and a file in `tray/`.
+
+pub mod app;
+pub mod cli;
+pub mod engine;
+pub mod ipc;
 pub mod model;
+pub mod notify;
 pub mod platform;
+pub mod tray;
+
+pub use ipc::{Ask, Client, ClientError, Reply, Request};
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> std::process::ExitCode {
+    app::main()
+}

@@ -19,6 +19,13 @@ pub enum GapKind {
     ProcessesHidden,
 }
 
+impl GapKind {
+    /// Whether it is only owners that are missing, and no ports.
+    pub fn is_about_owners(self) -> bool {
+        matches!(self, GapKind::OwnersUnreadable | GapKind::ProcessesHidden)
+    }
+}
+
 /// One thing that a scan could not see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {

@@ -24,32 +24,59 @@ pub struct Viewer {
     pub ephemeral: (Port, Port),
 }
 
-/// Where `listener` is shown to `viewer`.
-pub fn rank(listener: &Listener, viewer: &Viewer) -> Rank {
+/// What decides where a listener is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// The user that it belongs to.
+    pub uid: u32,
+    /// The port.
+    pub port: Port,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Whether it is bound to every address, and to no other.
+    pub everywhere: bool,
+    /// The kind of its owner, and whether that works for a project.
+    pub owner: Option<(Kind, bool)>,
+}
+
+impl Listener {
+    /// What decides where it is shown.
+    pub fn traits(&self) -> Traits {
+        Traits {
+            uid: self.uid,
+            port: self.port,
+            protocol: self.protocol,
+            everywhere: self.addresses.iter().all(|address| address.is_wildcard()),
+            owner: self
+                .owner
+                .as_ref()
+                .map(|owner| (owner.kind, owner.project.is_some())),
+        }
+    }
+}
+
+/// Where a listener is shown to `viewer`.
+pub fn rank(listener: &Traits, viewer: &Viewer) -> Rank {
     if listener.uid != viewer.uid || looks_like_a_client(listener, viewer) {
         return Rank::Hidden;
     }
-    match &listener.owner {
+    match listener.owner {
         None => Rank::Other,
-        Some(owner) => match owner.kind {
-            Kind::System => Rank::Hidden,
-            Kind::Development | Kind::Database | Kind::Server => Rank::Development,
-            Kind::Unknown if owner.project.is_some() => Rank::Development,
-            Kind::Application | Kind::Unknown => Rank::Other,
-        },
+        Some((Kind::System, _)) => Rank::Hidden,
+        Some((Kind::Development | Kind::Database | Kind::Server, _) | (Kind::Unknown, true)) => {
+            Rank::Development
+        }
+        Some((Kind::Application | Kind::Unknown, _)) => Rank::Other,
     }
 }
 
 /// A UDP socket on an ephemeral port of every address is nearly always a client that waits for
 /// answers; a client has no other way to get one.
-fn looks_like_a_client(listener: &Listener, viewer: &Viewer) -> bool {
+fn looks_like_a_client(listener: &Traits, viewer: &Viewer) -> bool {
     let (first, last) = viewer.ephemeral;
     listener.protocol == Protocol::Udp
         && (first..=last).contains(&listener.port)
-        && listener
-            .addresses
-            .iter()
-            .all(|address| address.is_wildcard())
+        && listener.everywhere
 }
 
 #[cfg(test)]
@@ -112,11 +139,11 @@ mod tests {
             ),
         ];
         for (listener, expected) in cases {
-            assert_eq!(rank(&listener, &viewer), expected, "{listener:?}");
+            assert_eq!(rank(&listener.traits(), &viewer), expected, "{listener:?}");
         }
         assert_eq!(
             rank(
-                &listener(3000, Protocol::Tcp, any, Kind::Development),
+                &listener(3000, Protocol::Tcp, any, Kind::Development).traits(),
                 &Viewer { uid: 0, ..viewer }
             ),
             Rank::Hidden

@@ -1,0 +1,127 @@
+//! The wiring: which thread does what, and how the parts reach each other.
+//!
+//! Three threads and a few short-lived ones: the scanner makes snapshots, the engine owns the
+//! state, the main thread runs the tray (or waits). All reach the engine through one bounded
+//! queue.
+
+mod engine_thread;
+mod entry;
+mod local;
+mod scan_thread;
+mod signals;
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use crate::engine::{Caller, Engine, Ring};
+use crate::ipc::protocol::{Reply, Request, TrayStatus};
+use crate::ipc::server::{self, Handler};
+use crate::ipc::socket::{Place, SocketError};
+use crate::ipc::{Ask, Client, ClientError};
+use crate::platform::limits;
+use crate::tray::{self, Quit};
+use engine_thread::EngineHandle;
+
+pub use entry::main;
+pub use local::Local;
+
+/// Whoever answers requests now: the running app, or this process where none runs.
+pub fn connect() -> Result<Box<dyn Ask>, ClientError> {
+    match Client::connect() {
+        Ok(client) => Ok(Box::new(client)),
+        Err(ClientError::NotRunning) => Ok(Box::new(Local::new())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why the app ended, or did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The place of the socket cannot be used, or another app has it.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The system refused something that the app cannot do without.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why it was refused.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Runs the app until it is told to end. Without a tray when `headless`.
+pub fn run(headless: bool) -> Result<(), AppError> {
+    let system = |what| move |source| AppError::System { what, source };
+    limits::raise_descriptor_limit();
+    let taken = Place::of_user().take()?;
+    let scans = Arc::new(Mutex::new(Ring::default()));
+    let (quit, ended) = mpsc::channel();
+    signals::forward(quit.clone()).map_err(system("handle signals"))?;
+    let (engine, inbox) = engine_thread::channel();
+    let scanner = scan_thread::start(engine.clone(), Arc::clone(&scans))
+        .map_err(system("start the scanner"))?;
+    let (states, changes) = mpsc::channel();
+    engine_thread::start(
+        inbox,
+        Engine::new(scans),
+        scanner,
+        (!headless).then_some(states),
+    )
+    .map_err(system("start the engine"))?;
+    serve(&taken, &engine).map_err(system("serve the socket"))?;
+    log::info!(
+        "freeport {} runs (pid {})",
+        crate::engine::VERSION,
+        std::process::id()
+    );
+    if headless {
+        wait(&ended);
+    } else {
+        let commands = tray::Links {
+            ask: asker(&engine),
+            status: reporter(&engine),
+            quit,
+        };
+        tray::run(commands, changes, ended);
+    }
+    log::info!("freeport ends");
+    drop(taken);
+    Ok(())
+}
+
+fn wait(ended: &mpsc::Receiver<Quit>) {
+    if let Ok(reason) = ended.recv() {
+        log::info!("ending: {reason:?}");
+    }
+}
+
+fn serve(taken: &crate::ipc::socket::Taken, engine: &EngineHandle) -> std::io::Result<()> {
+    let listener = taken.listener.try_clone()?;
+    let engine = engine.clone();
+    let handler: Handler =
+        Arc::new(move |peer, request| engine.ask(Caller { pid: peer.pid }, request));
+    let uid = limits::user_id();
+    std::thread::Builder::new()
+        .name("socket".into())
+        .stack_size(64 * 1024)
+        .spawn(move || server::serve(&listener, uid, &handler))?;
+    Ok(())
+}
+
+fn asker(engine: &EngineHandle) -> Arc<dyn Fn(Request) -> Reply + Send + Sync> {
+    let engine = engine.clone();
+    Arc::new(move |request| {
+        engine.ask(
+            Caller {
+                pid: std::process::id(),
+            },
+            request,
+        )
+    })
+}
+
+fn reporter(engine: &EngineHandle) -> Box<dyn Fn(TrayStatus) + Send> {
+    let engine = engine.clone();
+    Box::new(move |status| engine.set_tray(status))
+}

@@ -1,0 +1,141 @@
+//! `freeport kill`: ends what listens on ports, and tells the truth about it.
+
+use super::args::KillArgs;
+use super::exit::{Exit, Failure};
+use super::{ask, output, unexpected};
+use crate::ipc::Ask;
+use crate::ipc::protocol::{Kill, KillReply, Reply, Request};
+use crate::model::kill::{KillResult, Outcome};
+use crate::model::text::{escape, shorten};
+
+pub fn run(args: &KillArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
+    let mut ports = args.ports.clone();
+    ports.sort_unstable();
+    ports.dedup();
+    let kill = Kill {
+        ports,
+        pid: args.pid.map(|wanted| wanted.to_string()),
+        force: args.force,
+        tree: args.tree,
+        grace_ms: u64::try_from(args.grace.as_millis()).unwrap_or(u64::MAX),
+        dry_run: args.dry_run,
+    };
+    if args.tree && !args.dry_run && !args.json {
+        show_trees(&kill, asked)?;
+    }
+    let mut outcomes = send(kill.clone(), asked)?;
+    if args.json {
+        let exit = worst(&outcomes);
+        output::json(&KillReply { outcomes })?;
+        return Ok(exit);
+    }
+    for outcome in &mut outcomes {
+        tell(outcome)?;
+        if outcome.result == KillResult::StillHeld
+            && !args.force
+            && output::can_ask()
+            && output::agrees("End it with SIGKILL?")?
+        {
+            *outcome = force(&kill, outcome, asked)?;
+            tell(outcome)?;
+        }
+    }
+    Ok(worst(&outcomes))
+}
+
+fn send(kill: Kill, asked: &mut dyn Ask) -> Result<Vec<Outcome>, Failure> {
+    match ask(asked, Request::Kill(kill))? {
+        Reply::Kill(reply) => Ok(reply.outcomes),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Shows what `--tree` is about to take.
+fn show_trees(kill: &Kill, asked: &mut dyn Ask) -> Result<(), Failure> {
+    for outcome in send(
+        Kill {
+            dry_run: true,
+            ..kill.clone()
+        },
+        asked,
+    )? {
+        if outcome.result == KillResult::DryRun {
+            output::print(&format!(
+                "port {}: ending, in this order:\n{}",
+                outcome.port,
+                signals(&outcome)
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends SIGKILL to exactly the process that outlived SIGTERM.
+fn force(kill: &Kill, survivor: &Outcome, asked: &mut dyn Ask) -> Result<Outcome, Failure> {
+    let key = survivor.owner.as_ref().map(|owner| owner.key.to_string());
+    let again = Kill {
+        ports: vec![survivor.port],
+        pid: key,
+        force: true,
+        grace_ms: 0,
+        ..kill.clone()
+    };
+    let outcome = send(again, asked)?.into_iter().next();
+    outcome.ok_or_else(|| Failure::text(Exit::Failed, "the app gave no outcome"))
+}
+
+fn tell(outcome: &Outcome) -> Result<(), Failure> {
+    match outcome.result {
+        KillResult::Freed => output::print(&format!("{}\n", outcome.message))?,
+        KillResult::DryRun => {
+            let workers: String = outcome
+                .workers
+                .iter()
+                .map(|worker| format!("  {worker}, only if it keeps the port\n"))
+                .collect();
+            output::print(&format!(
+                "{}:\n{}{workers}",
+                outcome.message,
+                signals(outcome)
+            ))?;
+        }
+        result => output::report(
+            &Failure::text(exit_of(result), &outcome.message).maybe_hint(outcome.hint.clone()),
+        ),
+    }
+    Ok(())
+}
+
+fn signals(outcome: &Outcome) -> String {
+    let line = |sent: &crate::model::kill::Sent| {
+        format!(
+            "  {} to {}  {}\n",
+            sent.signal,
+            sent.to,
+            output::dim(shorten(&escape(&sent.to.command), 80))
+        )
+    };
+    outcome.signals.iter().map(line).collect()
+}
+
+fn exit_of(result: KillResult) -> Exit {
+    match result {
+        KillResult::Freed | KillResult::DryRun => Exit::Done,
+        KillResult::NothingThere => Exit::Nothing,
+        KillResult::NotPermitted => Exit::NotPermitted,
+        KillResult::StillHeld
+        | KillResult::TakenOver
+        | KillResult::Ambiguous
+        | KillResult::OtherProcess
+        | KillResult::Protected => Exit::Conflict,
+    }
+}
+
+/// Of several ports, the status that says most: a conflict before a refusal before nothing there.
+fn worst(outcomes: &[Outcome]) -> Exit {
+    outcomes
+        .iter()
+        .map(|outcome| exit_of(outcome.result))
+        .max()
+        .unwrap_or(Exit::Done)
+}

@@ -1,0 +1,239 @@
+//! `freeport list`: who listens on which port.
+
+use std::time::Duration;
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color};
+use serde::Serialize;
+
+use super::args::ListArgs;
+use super::exit::{Exit, Failure};
+use super::{ask, output, unexpected};
+use crate::ipc::Ask;
+use crate::ipc::protocol::{List, ListReply, Reply, Request};
+use crate::ipc::view::ListenerView;
+use crate::model::text::escape;
+use crate::model::time::short_age;
+use crate::model::visibility::{Rank, Viewer, rank};
+use crate::model::{Gap, Port, Timestamp};
+use crate::platform::limits;
+
+/// How often `--watch` looks.
+const WATCH: Duration = Duration::from_millis(800);
+
+/// The JSON of `list`.
+#[derive(Serialize)]
+struct Listing<'a> {
+    scanned_at: Timestamp,
+    gaps: &'a [Gap],
+    listeners: &'a [ListenerView],
+    /// How many listeners are not shown without `--all`.
+    hidden: usize,
+}
+
+/// What is shown of a list.
+struct Shown {
+    listeners: Vec<ListenerView>,
+    hidden: usize,
+}
+
+pub fn run(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
+    if args.watch {
+        return watch(args, asked);
+    }
+    let reply = fetch(args, asked)?;
+    let shown = choose(args, reply.listeners);
+    let found = !shown.listeners.is_empty() || args.filters.is_empty();
+    if args.json {
+        output::json(&Listing {
+            scanned_at: reply.scanned_at,
+            gaps: &reply.gaps,
+            listeners: &shown.listeners,
+            hidden: shown.hidden,
+        })?;
+        return Ok(if found { Exit::Done } else { Exit::Nothing });
+    }
+    if !found {
+        return Err(nothing(args, shown.hidden));
+    }
+    output::print(&draw(&shown, &reply.gaps, output::now()))?;
+    Ok(Exit::Done)
+}
+
+/// Shows the list again whenever it has changed, until the process is ended.
+fn watch(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
+    let mut before: Option<Vec<ListenerView>> = None;
+    loop {
+        let reply = fetch(args, asked)?;
+        let shown = choose(args, reply.listeners);
+        if before.as_ref() != Some(&shown.listeners) {
+            if args.json {
+                output::json(&Listing {
+                    scanned_at: reply.scanned_at,
+                    gaps: &reply.gaps,
+                    listeners: &shown.listeners,
+                    hidden: shown.hidden,
+                })?;
+            } else {
+                let clear = if output::on_terminal() {
+                    "\x1b[H\x1b[2J\x1b[3J"
+                } else {
+                    ""
+                };
+                output::print_raw(clear)?;
+                output::print(&draw(&shown, &reply.gaps, output::now()))?;
+            }
+            before = Some(shown.listeners);
+        }
+        std::thread::sleep(WATCH);
+    }
+}
+
+fn fetch(args: &ListArgs, asked: &mut dyn Ask) -> Result<ListReply, Failure> {
+    // Where every filter is one port, only those are looked at.
+    let ports: Option<Vec<Port>> = args
+        .filters
+        .iter()
+        .map(super::filter::Filter::port)
+        .collect();
+    match ask(
+        asked,
+        Request::List(List {
+            ports: ports.unwrap_or_default(),
+            details: false,
+        }),
+    )? {
+        Reply::List(list) => Ok(list),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// What was asked for; of everything else, what is not hidden. Who asks for a port wants to see
+/// it, whoever it belongs to.
+fn choose(args: &ListArgs, listeners: Vec<ListenerView>) -> Shown {
+    let viewer = Viewer {
+        uid: limits::user_id(),
+        ephemeral: limits::ephemeral_ports(),
+    };
+    let is_hidden = |listener: &ListenerView| {
+        let named = args
+            .filters
+            .iter()
+            .any(|filter| filter.port() == Some(listener.port));
+        !args.all && !named && rank(&listener.traits(), &viewer) == Rank::Hidden
+    };
+    let matches = |listener: &ListenerView| {
+        args.filters.is_empty() || args.filters.iter().any(|filter| filter.matches(listener))
+    };
+    let (hidden, listeners): (Vec<_>, Vec<_>) =
+        listeners.into_iter().filter(matches).partition(is_hidden);
+    Shown {
+        listeners,
+        hidden: hidden.len(),
+    }
+}
+
+fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
+    let mut text = String::new();
+    if !shown.listeners.is_empty() {
+        let mut table = output::table(&[
+            "PORT", "ADDRESS", "SERVICE", "PROJECT", "PID", "AGE", "COMMAND",
+        ]);
+        for listener in &shown.listeners {
+            table.add_row(output::row(cells(listener, now)));
+        }
+        output::keep_columns(&mut table, 6);
+        for line in table.lines() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    } else if shown.hidden == 0 {
+        text.push_str("nothing listens here\n");
+    } else {
+        text.push_str("nothing of yours listens here\n");
+    }
+    if shown.listeners.iter().any(|l| l.conflict.is_some()) {
+        text.push_str(&output::warning(
+            "! shares its port with another process; 'freeport why PORT' tells\n",
+        ));
+    }
+    if shown.hidden > 0 {
+        let what = if shown.hidden == 1 {
+            "1 port"
+        } else {
+            &format!("{} ports", shown.hidden)
+        };
+        text.push_str(&output::dim(format!(
+            "{what} of the system and of other users hidden; --all shows them\n"
+        )));
+    }
+    // An owner that is unknown matters only where it is shown.
+    let hides_owners = shown.listeners.iter().any(|l| l.owner.is_none());
+    for gap in gaps
+        .iter()
+        .filter(|gap| hides_owners || !gap.kind.is_about_owners())
+    {
+        text.push_str(&output::dim(format!("{}\n", escape(&gap.detail))));
+    }
+    text
+}
+
+fn cells(listener: &ListenerView, now: Timestamp) -> Vec<Cell> {
+    let udp = if listener.protocol == crate::model::Protocol::Udp {
+        "/udp"
+    } else {
+        ""
+    };
+    let port = format!("{}{udp}", listener.port);
+    let port = match listener.conflict {
+        Some(_) => output::warning_cell(format!("{port} !")),
+        None => Cell::new(port).fg(Color::Cyan),
+    };
+    let addresses = Cell::new(listener.addresses.join(" "));
+    let user = || {
+        listener
+            .user
+            .clone()
+            .unwrap_or_else(|| format!("uid {}", listener.uid))
+    };
+    let Some(owner) = &listener.owner else {
+        let unknown =
+            Cell::new(format!("unknown, of {}", escape(&user()))).add_attribute(Attribute::Dim);
+        return vec![
+            port,
+            addresses,
+            unknown,
+            Cell::new(""),
+            Cell::new(""),
+            Cell::new(""),
+            Cell::new(""),
+        ];
+    };
+    let text = |text: &str| Cell::new(escape(text));
+    vec![
+        port,
+        addresses,
+        text(&owner.service).add_attribute(Attribute::Bold),
+        text(owner.project.as_deref().unwrap_or("")),
+        Cell::new(owner.pid).set_alignment(CellAlignment::Right),
+        Cell::new(short_age(owner.started_at.age(now))).set_alignment(CellAlignment::Right),
+        text(&owner.command).add_attribute(Attribute::Dim),
+    ]
+}
+
+fn nothing(args: &ListArgs, hidden: usize) -> Failure {
+    let ports = args.filters.iter().all(|filter| filter.port().is_some());
+    let failure = Failure::text(
+        Exit::Nothing,
+        if ports {
+            "nothing listens on that port"
+        } else {
+            "nothing that listens matches"
+        },
+    );
+    match hidden {
+        0 => failure,
+        n => failure.hint(&format!(
+            "{n} of the system and of other users match: --all shows them"
+        )),
+    }
+}

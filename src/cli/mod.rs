@@ -1,0 +1,91 @@
+//! The command line: arguments, output, and one file per verb.
+//!
+//! Verbs ask through [`Ask`] and do not know whether the app answers or this process does.
+
+mod args;
+mod autostart;
+mod exit;
+mod filter;
+mod kill;
+mod list;
+mod manual;
+mod output;
+mod status;
+mod why;
+
+use std::io;
+
+use crate::ipc::protocol::{Reply, Request};
+use crate::ipc::{Ask, ClientError};
+
+pub use args::{Command, parse};
+pub use exit::{Exit, Failure};
+pub use output::report;
+
+/// Gives whoever answers requests.
+pub type Connect = fn() -> Result<Box<dyn Ask>, ClientError>;
+
+/// Runs a verb.
+pub fn run(command: Command, connect: Connect) -> Result<Exit, Failure> {
+    match command {
+        Command::List(args) => list::run(&args, &mut *connect()?),
+        Command::Why(args) => why::run(&args, &mut *connect()?),
+        Command::Kill(args) => kill::run(&args, &mut *connect()?),
+        Command::Status(args) => status::run(&args),
+        Command::Autostart(args) => autostart::run(&args, &mut *connect()?),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { verb } => manual::page(verb.as_deref()),
+        // The app is not run from here; `app` does that before it comes to verbs.
+        Command::App { .. } => Err(Failure::text(
+            Exit::Usage,
+            "the app cannot be started from here",
+        )),
+    }
+}
+
+/// What `freeport` alone does without a desktop: the list, and how to keep it running.
+pub fn list_with_hint(connect: Connect) -> Result<Exit, Failure> {
+    let exit = list::run(&args::ListArgs::default(), &mut *connect()?)?;
+    output::note(
+        "no desktop here, so no tray: 'freeport app --headless' keeps watching, 'freeport --help' tells the rest",
+    )?;
+    Ok(exit)
+}
+
+/// Says what went wrong, if anything did, and gives the exit status.
+pub fn finish(result: Result<Exit, Failure>) -> Exit {
+    match result {
+        Ok(exit) => exit,
+        // Nobody reads on: nothing went wrong here.
+        Err(failure) if failure.is_broken_pipe() => Exit::Done,
+        Err(failure) => {
+            report(&failure);
+            failure.exit
+        }
+    }
+}
+
+/// Asks, and takes an error for a failure.
+fn ask(asked: &mut dyn Ask, request: Request) -> Result<Reply, Failure> {
+    match asked.ask(request)? {
+        Reply::Error(error) => {
+            Err(Failure::text(Exit::Failed, &error.message).maybe_hint(error.hint))
+        }
+        reply => Ok(reply),
+    }
+}
+
+fn unexpected(reply: &Reply) -> Failure {
+    log::debug!("unexpected reply: {reply:?}");
+    Failure::text(
+        Exit::Failed,
+        "the app gave another answer than was asked for",
+    )
+    .hint("restart it, so that it has the version of this command")
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::of_io(error)
+    }
+}

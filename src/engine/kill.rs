@@ -1,0 +1,294 @@
+//! Ending the processes behind ports: who is meant is decided by `model::kill`, the signals are
+//! sent and their effect is seen here.
+//!
+//! Every port has a thread of its own, so that a process that hangs delays nobody. Identity and
+//! ownership are checked at the moment of the signal, and afterwards the system is looked at
+//! again: what is reported is what is true then.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::ipc::protocol::Kill;
+use crate::model::kill::{
+    KillResult, Outcome, Party, Sent, SupervisorInfo, Target, Wanted, target,
+};
+use crate::model::{Listener, Port, Process, Snapshot, supervisor};
+use crate::platform::{self, ProcessHandle, Signal, SignalError};
+
+/// How long a freed port is looked at for somebody who takes it again: supervisors restart within
+/// this time, as a rule.
+const SETTLE: Duration = Duration::from_millis(500);
+/// How long SIGKILL may take to show.
+const KILL_WAIT: Duration = Duration::from_secs(2);
+/// How often the port is looked at while waiting.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Ends what listens on each of the ports, side by side.
+pub fn all(kill: &Kill, listeners: &[Listener], spared: &[u32]) -> Vec<Outcome> {
+    let wanted = kill
+        .pid
+        .as_deref()
+        .and_then(|pid| pid.parse::<Wanted>().ok());
+    let mut ports = kill.ports.clone();
+    ports.dedup();
+    let one = |port: Port| one(kill, target(listeners, port, wanted, spared), spared).told();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = ports
+            .iter()
+            .map(|&port| {
+                (
+                    port,
+                    std::thread::Builder::new()
+                        .name(format!("kill {port}"))
+                        .stack_size(256 * 1024)
+                        .spawn_scoped(scope, move || one(port)),
+                )
+            })
+            .collect();
+        let ended = threads.into_iter().map(|(port, thread)| match thread {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|_| Outcome::refused(port, KillResult::StillHeld, &[]).told()),
+            // No thread can be started: in turn, then.
+            Err(_) => one(port),
+        });
+        ended.collect()
+    })
+}
+
+fn one(kill: &Kill, target: Result<Target, Outcome>, spared: &[u32]) -> Outcome {
+    match target {
+        Ok(target) => Attempt::new(kill, target).run(spared),
+        Err(refused) => refused,
+    }
+}
+
+/// One kill on its way.
+struct Attempt<'a> {
+    kill: &'a Kill,
+    target: Target,
+    started: Instant,
+    outcome: Outcome,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(kill: &'a Kill, target: Target) -> Attempt<'a> {
+        let outcome = Outcome {
+            owner: Some(Party::of(&target.owner)),
+            workers: target
+                .workers
+                .iter()
+                .map(|worker| Party::of(worker))
+                .collect(),
+            ..Outcome::refused(target.port, KillResult::DryRun, &[])
+        };
+        Attempt {
+            kill,
+            target,
+            started: Instant::now(),
+            outcome,
+        }
+    }
+
+    fn run(mut self, spared: &[u32]) -> Outcome {
+        let mut victims = if self.kill.tree {
+            platform::descendants(self.target.owner.key)
+        } else {
+            Vec::new()
+        };
+        if let Some(own) = victims
+            .iter()
+            .find(|victim| spared.contains(&victim.key.pid))
+        {
+            self.outcome.owner = Some(Party::of(own));
+            return self.ends(KillResult::Protected);
+        }
+        victims.push(Arc::clone(&self.target.owner));
+        if self.kill.dry_run {
+            self.outcome.signals = victims
+                .iter()
+                .map(|victim| sent(victim, Signal::Terminate))
+                .collect();
+            return self.ends(KillResult::DryRun);
+        }
+        let grace = Duration::from_millis(self.kill.grace_ms);
+        // The whole family is opened before the first signal, so that no pid can change hands.
+        let mut open: Vec<(Arc<Process>, ProcessHandle)> = Vec::with_capacity(victims.len());
+        for victim in victims {
+            match ProcessHandle::open(victim.key) {
+                Ok(handle) => open.push((victim, handle)),
+                Err(SignalError::Gone) => {}
+                Err(error) => return self.fails(&error),
+            }
+        }
+        let owner = open
+            .last()
+            .filter(|(process, _)| process.key == self.target.owner.key);
+        if let Some((_, handle)) = owner
+            && !handle.has_any(&self.target.sockets)
+            && !handle.has_ended()
+        {
+            let now = platform::look(&[self.target.port]);
+            self.outcome.asked_pid = Some(self.target.owner.key.pid);
+            self.outcome
+                .set_holders(&now.listeners.iter().collect::<Vec<_>>());
+            let result = if now.listeners.is_empty() {
+                KillResult::NothingThere
+            } else {
+                KillResult::OtherProcess
+            };
+            return self.ends(result);
+        }
+        if let Err(error) = self.signal_all(&open, Signal::Terminate) {
+            return self.fails(&error);
+        }
+        let mut now = self.wait_for(&open, grace);
+        if self.family_holds(&now) && self.owner_ended(&open) {
+            // The owner is gone, and workers that it left keep the port.
+            let workers = self.open_workers(&now);
+            if let Err(error) = self.signal_all(&workers, Signal::Terminate) {
+                return self.fails(&error);
+            }
+            open.extend(workers);
+            now = self.wait_for(&open, grace.max(Duration::from_secs(1)));
+        }
+        if self.kill.force && (self.family_holds(&now) || !self.all_ended(&open)) {
+            open.extend(self.open_workers(&now));
+            open.retain(|(_, handle)| !handle.has_ended());
+            if let Err(error) = self.signal_all(&open, Signal::Kill) {
+                return self.fails(&error);
+            }
+            now = self.wait_for(&open, KILL_WAIT);
+        }
+        self.judge(now, &open)
+    }
+
+    fn signal_all(
+        &mut self,
+        open: &[(Arc<Process>, ProcessHandle)],
+        signal: Signal,
+    ) -> Result<(), SignalError> {
+        for (process, handle) in open {
+            match handle.signal(signal) {
+                Ok(()) => self.outcome.signals.push(sent(process, signal)),
+                Err(SignalError::Gone) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all have ended, at most for `patience`, and looks at the port then. A process
+    /// that has closed the port and is still shutting down is not waited for, unless it is to be
+    /// forced or its whole family is to go.
+    fn wait_for(&self, open: &[(Arc<Process>, ProcessHandle)], patience: Duration) -> Snapshot {
+        let deadline = Instant::now() + patience;
+        let port_is_enough = !self.kill.force && !self.kill.tree;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let running = open
+                .iter()
+                .map(|(_, handle)| handle)
+                .find(|handle| !handle.wait(Duration::ZERO));
+            let Some(running) = running.filter(|_| !left.is_zero()) else {
+                break;
+            };
+            running.wait(left.min(POLL));
+            let holds = |(_, handle): &(_, ProcessHandle)| handle.has_any(&self.target.sockets);
+            if port_is_enough && !open.iter().any(holds) {
+                break;
+            }
+        }
+        platform::look(&[self.target.port])
+    }
+
+    fn all_ended(&self, open: &[(Arc<Process>, ProcessHandle)]) -> bool {
+        open.iter().all(|(_, handle)| handle.has_ended())
+    }
+
+    fn owner_ended(&self, open: &[(Arc<Process>, ProcessHandle)]) -> bool {
+        open.iter()
+            .filter(|(process, _)| process.key == self.target.owner.key)
+            .all(|(_, handle)| handle.has_ended())
+    }
+
+    /// Whether a socket that the kill was about is still listening.
+    fn family_holds(&self, now: &Snapshot) -> bool {
+        now.listeners.iter().any(|listener| {
+            listener
+                .sockets
+                .iter()
+                .any(|socket| self.target.sockets.contains(socket))
+        })
+    }
+
+    /// The workers that were known before the kill and still have the sockets.
+    fn open_workers(&self, now: &Snapshot) -> Vec<(Arc<Process>, ProcessHandle)> {
+        let holds = |worker: &Process| {
+            now.listeners
+                .iter()
+                .any(|listener| listener.has_pid(worker.key.pid))
+        };
+        self.target
+            .workers
+            .iter()
+            .filter(|worker| holds(worker))
+            .filter_map(|worker| Some((Arc::clone(worker), ProcessHandle::open(worker.key).ok()?)))
+            .filter(|(_, handle)| handle.has_any(&self.target.sockets))
+            .collect()
+    }
+
+    /// Says who holds the port now, after giving a supervisor the time to take it again.
+    fn judge(mut self, mut now: Snapshot, open: &[(Arc<Process>, ProcessHandle)]) -> Outcome {
+        let settled = Instant::now() + SETTLE;
+        while now.listeners.is_empty() && Instant::now() < settled {
+            std::thread::sleep(POLL);
+            now = platform::look(&[self.target.port]);
+        }
+        let holders: Vec<&Listener> = now.listeners.iter().collect();
+        self.outcome.set_holders(&holders);
+        if holders.is_empty() {
+            self.outcome.still_running = !self.owner_ended(open);
+            return self.ends(KillResult::Freed);
+        }
+        if self.family_holds(&now) {
+            return self.ends(KillResult::StillHeld);
+        }
+        let next = holders
+            .iter()
+            .filter_map(|listener| listener.owner.as_deref());
+        self.outcome.supervisor = next
+            .filter_map(|next| supervisor::of(&self.target.owner, next))
+            .map(|found| SupervisorInfo {
+                name: found.name,
+                pid: found.pid,
+                advice: found.advice,
+            })
+            .next();
+        let result = if self.owner_ended(open) {
+            KillResult::TakenOver
+        } else {
+            KillResult::StillHeld
+        };
+        self.ends(result)
+    }
+
+    fn fails(self, error: &SignalError) -> Outcome {
+        log::warn!("cannot signal {}: {error}", self.target.owner.key);
+        self.ends(KillResult::NotPermitted)
+    }
+
+    fn ends(mut self, result: KillResult) -> Outcome {
+        self.outcome.result = result;
+        self.outcome.took_ms =
+            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.outcome
+    }
+}
+
+fn sent(to: &Process, signal: Signal) -> Sent {
+    Sent {
+        to: Party::of(to),
+        signal: signal.name().to_owned(),
+    }
+}

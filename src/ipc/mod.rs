@@ -1,0 +1,13 @@
+//! The wire between Freeport's processes: requests and replies as lines of JSON over a Unix socket.
+//!
+//! `protocol` is the manual of what is said, `socket` owns the place where it is said, `server` and
+//! `client` are the two ends. Knows `model` and `platform`, and nothing of the engine.
+
+pub mod client;
+pub mod protocol;
+pub mod server;
+pub mod socket;
+pub mod view;
+
+pub use client::{Ask, Client, ClientError};
+pub use protocol::{Reply, Request};

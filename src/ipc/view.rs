@@ -1,0 +1,173 @@
+//! Listeners as clients see them: the JSON of `freeport list` and `freeport why`.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::service::Kind;
+use crate::model::visibility::Traits;
+use crate::model::{
+    Ancestor, Conflict, Listener, Port, Process, ProcessKey, Protocol, Timestamp, conflict,
+};
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerView {
+    /// The port.
+    pub port: Port,
+    /// `tcp` or `udp`.
+    pub protocol: Protocol,
+    /// The addresses that it is bound to: `127.0.0.1`, `0.0.0.0`, `::1`, `::`.
+    pub addresses: Vec<String>,
+    /// Whether an IPv6 wildcard among them takes IPv4 connections too.
+    pub dual_stack: bool,
+    /// The user that it belongs to.
+    pub uid: u32,
+    /// The name of that user.
+    pub user: Option<String>,
+    /// The process that has it; null when that cannot be seen.
+    pub owner: Option<OwnerView>,
+    /// The pids of other processes that share it.
+    pub workers: Vec<u32>,
+    /// The reservation of the port: null, as this version keeps none.
+    pub reservation: (),
+    /// How it is in conflict with another listener.
+    pub conflict: Option<Conflict>,
+    /// How the port is held for it: null, as this version holds none.
+    pub hold: (),
+}
+
+/// A process that has a listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerView {
+    /// Its pid.
+    pub pid: u32,
+    /// Its identity, `PID@START`, which no other process ever has.
+    pub key: ProcessKey,
+    /// The name of its program.
+    pub name: String,
+    /// What it serves.
+    pub service: String,
+    /// What kind of thing that is.
+    pub kind: Kind,
+    /// Its command line, capped.
+    pub command: String,
+    /// The file that it executes.
+    pub exe: Option<String>,
+    /// Its working folder.
+    pub cwd: Option<String>,
+    /// The name of the project that the folder belongs to.
+    pub project: Option<String>,
+    /// The folder of the project.
+    pub project_root: Option<String>,
+    /// The git branch that is checked out there.
+    pub branch: Option<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// What only a request with details tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
+}
+
+/// What is known of a process beyond the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// The user id that it acts as, which may differ from the socket's.
+    pub uid: u32,
+    /// Its controlling terminal.
+    pub terminal: Option<String>,
+    /// The systemd service that it is.
+    pub unit: Option<String>,
+    /// Whether its working folder has been deleted.
+    pub cwd_deleted: bool,
+    /// Whether its project is in a linked git worktree.
+    pub worktree: bool,
+    /// Its parents, nearest first, up to init.
+    pub parents: Vec<Ancestor>,
+}
+
+impl ListenerView {
+    /// What decides where it is shown.
+    pub fn traits(&self) -> Traits {
+        Traits {
+            uid: self.uid,
+            port: self.port,
+            protocol: self.protocol,
+            everywhere: self
+                .addresses
+                .iter()
+                .all(|address| address == "0.0.0.0" || address == "::"),
+            owner: self
+                .owner
+                .as_ref()
+                .map(|owner| (owner.kind, owner.project.is_some())),
+        }
+    }
+
+    /// The views of `listeners` for which `keep` holds, with how they are in conflict with any.
+    pub fn all(
+        listeners: &[Listener],
+        details: bool,
+        keep: impl Fn(&Listener) -> bool,
+    ) -> Vec<ListenerView> {
+        let shadowed = conflict::shadowed(listeners);
+        listeners
+            .iter()
+            .zip(shadowed)
+            .filter(|(l, _)| keep(l))
+            .map(|(l, shadowed)| ListenerView::of(l, shadowed, details))
+            .collect()
+    }
+
+    fn of(listener: &Listener, shadowed: bool, details: bool) -> ListenerView {
+        ListenerView {
+            port: listener.port,
+            protocol: listener.protocol,
+            addresses: listener.addresses.iter().map(ToString::to_string).collect(),
+            dual_stack: listener.addresses.iter().any(|address| address.dual_stack),
+            uid: listener.uid,
+            user: listener.user.as_deref().map(str::to_owned),
+            owner: listener
+                .owner
+                .as_ref()
+                .map(|owner| OwnerView::of(owner, details)),
+            workers: listener
+                .workers
+                .iter()
+                .map(|worker| worker.key.pid)
+                .collect(),
+            reservation: (),
+            conflict: shadowed.then_some(Conflict::Shadowed),
+            hold: (),
+        }
+    }
+}
+
+impl OwnerView {
+    fn of(process: &Process, details: bool) -> OwnerView {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let project = process.project.as_deref();
+        OwnerView {
+            pid: process.key.pid,
+            key: process.key,
+            name: process.name.clone(),
+            service: process.service.clone(),
+            kind: process.kind,
+            command: process.command.clone(),
+            exe: process.exe.as_deref().map(text),
+            cwd: process.cwd.as_deref().map(text),
+            project: project.map(|project| project.name.clone()),
+            project_root: project.map(|project| text(&project.root)),
+            branch: project.and_then(|project| project.branch.clone()),
+            started_at: process.started_at,
+            details: details.then(|| Details {
+                uid: process.uid,
+                terminal: process.terminal.clone(),
+                unit: process.unit.clone(),
+                cwd_deleted: process.cwd_deleted,
+                worktree: project.is_some_and(|project| project.worktree),
+                parents: process.parents.to_vec(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The icon and its menu.
+//!
+//! What the menu shows is decided purely (`menu`, from `board`, which keeps rows in place while
+//! the menu is open); what a click does is in `actions`; one file per platform draws it. Knows the
+//! engine only through requests and replies, and gets its states from `app`.
+
+mod actions;
+mod board;
+mod icon;
+#[cfg(target_os = "linux")]
+mod linux;
+pub mod menu;
+mod rows;
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use crate::ipc::protocol::{Reply, Request, TrayStatus};
+
+#[cfg(target_os = "linux")]
+pub use linux::run;
+
+/// Why the app is to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Quit {
+    /// A signal asked for it.
+    Signal(&'static str),
+    /// The user chose Quit.
+    Menu,
+    /// The desktop session is over.
+    SessionEnded,
+}
+
+/// What the tray needs of the rest.
+pub struct Links {
+    /// Asks the engine, and waits for the reply.
+    pub ask: Arc<dyn Fn(Request) -> Reply + Send + Sync>,
+    /// Tells the engine whether there is an icon.
+    pub status: Box<dyn Fn(TrayStatus) + Send>,
+    /// Ends the app.
+    pub quit: Sender<Quit>,
+}
