@@ -88,7 +88,7 @@ fn tell(status: &StatusReply) -> String {
         },
     );
     if let Some(hint) = &status.tray.hint {
-        line("", format!("{hint}"));
+        line("", hint.clone());
     }
     for gap in &status.gaps {
         line("not seen", escape(&gap.detail).into_owned());

@@ -56,10 +56,10 @@ pub fn all(kill: &Kill, listeners: &[Listener], spared: &[u32]) -> Vec<Outcome> 
     })
 }
 
-fn one(kill: &Kill, target: Result<Target, Outcome>, spared: &[u32]) -> Outcome {
+fn one(kill: &Kill, target: Result<Target, Box<Outcome>>, spared: &[u32]) -> Outcome {
     match target {
         Ok(target) => Attempt::new(kill, target).run(spared),
-        Err(refused) => refused,
+        Err(refused) => *refused,
     }
 }
 

@@ -88,9 +88,9 @@ pub fn target(
     port: Port,
     wanted: Option<Wanted>,
     spared: &[u32],
-) -> Result<Target, Outcome> {
+) -> Result<Target, Box<Outcome>> {
     let here: Vec<&Listener> = listeners.iter().filter(|l| l.port == port).collect();
-    let refuse = |result| Outcome::refused(port, result, &here);
+    let refuse = |result| Box::new(Outcome::refused(port, result, &here));
     if here.is_empty() {
         return Err(refuse(KillResult::NothingThere));
     }
@@ -102,10 +102,9 @@ pub fn target(
             Some(owner) => owner,
             None if owners.is_empty() => return Err(refuse(KillResult::NotPermitted)),
             None => {
-                return Err(Outcome {
-                    asked_pid: Some(wanted.pid()),
-                    ..refuse(KillResult::OtherProcess)
-                });
+                let mut refused = refuse(KillResult::OtherProcess);
+                refused.asked_pid = Some(wanted.pid());
+                return Err(refused);
             }
         },
         None => match owners.as_slice() {
@@ -115,10 +114,9 @@ pub fn target(
         },
     };
     if passes_sockets_on(owner) || spared.contains(&owner.key.pid) {
-        return Err(Outcome {
-            owner: Some(Party::of(owner)),
-            ..refuse(KillResult::Protected)
-        });
+        let mut refused = refuse(KillResult::Protected);
+        refused.owner = Some(Party::of(owner));
+        return Err(refused);
     }
     let owned = || here.iter().filter(|l| l.owner_key() == Some(owner.key));
     let is_of_the_application = |w: &&Arc<Process>| {

@@ -13,7 +13,7 @@ use crate::notify::{self, Note};
 /// What came of an action that took time.
 pub enum Done {
     /// A kill.
-    Killed(Outcome),
+    Killed(Box<Outcome>),
     /// Whether Freeport starts at login now; `None` when that cannot be read.
     LaunchAtLogin(Option<bool>),
 }
@@ -74,7 +74,7 @@ impl Doer {
                     Reply::Kill(reply) => {
                         for outcome in reply.outcomes {
                             notify::deliver(&Note::of_kill(&outcome));
-                            done(Done::Killed(outcome));
+                            done(Done::Killed(Box::new(outcome)));
                         }
                     }
                     Reply::Error(error) => {

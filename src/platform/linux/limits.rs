@@ -25,7 +25,7 @@ const PORT_1: Port = match Port::new(1) {
 /// Whether `/proc` hides the processes of other users (mount option `hidepid`, proc(5)).
 pub(super) fn processes_are_hidden() -> bool {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let options = mounts
+    let mut options = mounts
         .lines()
         .filter(|line| line.split(' ').nth(4) == Some("/proc"))
         .filter_map(|line| line.split(' ').next_back());
@@ -36,7 +36,7 @@ pub(super) fn processes_are_hidden() -> bool {
                 .is_some_and(|how| !matches!(how, "0" | "off"))
         })
     };
-    options.last().is_some_and(hidden)
+    options.next_back().is_some_and(hidden)
 }
 
 /// Raises the number of descriptors that the process may have to what it may have at most.
