@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color};
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::args::ListArgs;
+use super::columns::{Cell, lay_out};
 use super::exit::{Exit, Failure};
 use super::{ask, output, unexpected};
 use crate::ipc::Ask;
@@ -14,7 +15,7 @@ use crate::ipc::view::ListenerView;
 use crate::model::text::escape;
 use crate::model::time::short_age;
 use crate::model::visibility::{Rank, Viewer, rank};
-use crate::model::{Gap, Port, Timestamp};
+use crate::model::{Gap, Port, Protocol, Timestamp};
 use crate::platform::limits;
 
 /// How often `--watch` looks.
@@ -56,6 +57,8 @@ pub fn run(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         return Err(nothing(args, shown.hidden));
     }
     output::print(&draw(&shown, &reply.gaps, output::now()))?;
+    // The process ends here: thousands of small pieces need not be given back one by one.
+    std::mem::forget(shown);
     Ok(Exit::Done)
 }
 
@@ -135,17 +138,13 @@ fn choose(args: &ListArgs, listeners: Vec<ListenerView>) -> Shown {
 fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
     let mut text = String::new();
     if !shown.listeners.is_empty() {
-        let mut table = output::table(&[
+        let headers = [
             "PORT", "ADDRESS", "SERVICE", "PROJECT", "PID", "AGE", "COMMAND",
-        ]);
-        for listener in &shown.listeners {
-            table.add_row(output::row(cells(listener, now)));
-        }
-        output::keep_columns(&mut table, 6);
-        for line in table.lines() {
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
+        ];
+        let mut rows = Vec::with_capacity(shown.listeners.len() + 1);
+        rows.push(headers.map(|header| Cell::new(header).style(Style::new().bold())));
+        rows.extend(shown.listeners.iter().map(|listener| cells(listener, now)));
+        text.push_str(&lay_out(&rows, output::width(), 6, output::colours()));
     } else if shown.hidden == 0 {
         text.push_str("nothing listens here\n");
     } else {
@@ -177,46 +176,38 @@ fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
     text
 }
 
-fn cells(listener: &ListenerView, now: Timestamp) -> Vec<Cell> {
-    let udp = if listener.protocol == crate::model::Protocol::Udp {
+fn cells(listener: &ListenerView, now: Timestamp) -> [Cell; 7] {
+    let udp = if listener.protocol == Protocol::Udp {
         "/udp"
     } else {
         ""
     };
-    let port = format!("{}{udp}", listener.port);
     let port = match listener.conflict {
-        Some(_) => output::warning_cell(format!("{port} !")),
-        None => Cell::new(port).fg(Color::Cyan),
+        Some(_) => {
+            Cell::new(format!("{}{udp} !", listener.port)).style(AnsiColor::Yellow.on_default())
+        }
+        None => Cell::new(format!("{}{udp}", listener.port)).style(AnsiColor::Cyan.on_default()),
     };
     let addresses = Cell::new(listener.addresses.join(" "));
-    let user = || {
-        listener
+    let empty = || Cell::new("");
+    let dim = Style::new().dimmed();
+    let Some(owner) = &listener.owner else {
+        let user = listener
             .user
             .clone()
-            .unwrap_or_else(|| format!("uid {}", listener.uid))
-    };
-    let Some(owner) = &listener.owner else {
-        let unknown =
-            Cell::new(format!("unknown, of {}", escape(&user()))).add_attribute(Attribute::Dim);
-        return vec![
-            port,
-            addresses,
-            unknown,
-            Cell::new(""),
-            Cell::new(""),
-            Cell::new(""),
-            Cell::new(""),
-        ];
+            .unwrap_or_else(|| format!("uid {}", listener.uid));
+        let unknown = Cell::new(format!("unknown, of {}", escape(&user))).style(dim);
+        return [port, addresses, unknown, empty(), empty(), empty(), empty()];
     };
     let text = |text: &str| Cell::new(escape(text));
-    vec![
+    [
         port,
         addresses,
-        text(&owner.service).add_attribute(Attribute::Bold),
+        text(&owner.service).style(Style::new().bold()),
         text(owner.project.as_deref().unwrap_or("")),
-        Cell::new(owner.pid).set_alignment(CellAlignment::Right),
-        Cell::new(short_age(owner.started_at.age(now))).set_alignment(CellAlignment::Right),
-        text(&owner.command).add_attribute(Attribute::Dim),
+        Cell::new(owner.pid.to_string()).right(),
+        Cell::new(short_age(owner.started_at.age(now))).right(),
+        text(&owner.command).style(dim),
     ]
 }
 

@@ -4,6 +4,7 @@
 
 mod args;
 mod autostart;
+mod columns;
 mod exit;
 mod filter;
 mod kill;

@@ -5,10 +5,6 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::presets::NOTHING;
-use comfy_table::{
-    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width,
-};
 use serde::Serialize;
 
 use super::exit::Failure;
@@ -16,14 +12,18 @@ use crate::model::Timestamp;
 
 /// Prints one JSON object.
 pub fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
     let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    out.write_all(b"\n")?;
+    out.write_all(&line)?;
     out.flush()
 }
 
 /// Prints text.
 pub fn print(text: &str) -> io::Result<()> {
+    if !colours() && !text.contains('\x1b') {
+        return print_raw(text);
+    }
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
@@ -31,7 +31,9 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Prints control sequences as they are.
 pub fn print_raw(text: &str) -> io::Result<()> {
-    io::stdout().lock().write_all(text.as_bytes())
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Says something beside the output.
@@ -110,52 +112,6 @@ pub fn now() -> Timestamp {
 }
 
 /// Whether colours are wanted: on a terminal, and not where NO_COLOR says no.
-fn colours() -> bool {
+pub fn colours() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
-}
-
-/// A table whose last column is cut where the terminal ends.
-pub fn table(headers: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    if colours() {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    match width() {
-        Some(width) => table
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width),
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
-    };
-    table.set_header(row(headers
-        .iter()
-        .map(|header| Cell::new(header).add_attribute(Attribute::Bold))
-        .collect()));
-    table
-}
-
-/// A row of one line.
-pub fn row(cells: Vec<Cell>) -> Row {
-    let mut row = Row::from(cells);
-    row.max_height(1);
-    row
-}
-
-/// Keeps the first columns as wide as what is in them, so that only the others are cut.
-pub fn keep_columns(table: &mut Table, columns: usize) {
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-        if column.index < columns {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        } else {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(8)));
-        }
-    }
-}
-
-/// A cell that warns.
-pub fn warning_cell(text: impl Display) -> Cell {
-    Cell::new(text).fg(Color::Yellow)
 }

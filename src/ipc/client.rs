@@ -13,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest reply that is read: 65,535 ports of each protocol and some.
 const REPLY_LIMIT: u64 = 256 * 1024 * 1024;
 
+/// How much of a reply is read at once.
+const BUFFER: usize = 64 * 1024;
+
 /// Whoever answers requests: the running app, or this process in its place.
 pub trait Ask {
     /// Answers one request. A reply that is an error is an `Ok` here; `Err` means that there was
@@ -122,7 +125,7 @@ impl Client {
             pid: peer.pid,
         };
         let mut client = Client {
-            stream: BufReader::new(stream),
+            stream: BufReader::with_capacity(BUFFER, stream),
             app,
         };
         match client.ask(Request::Hello { protocol: PROTOCOL })? {
