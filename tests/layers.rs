@@ -1,6 +1,11 @@
 //! The architecture, checked: which module may use which, where the operating system may be asked
 //! for by name, where `unsafe` may stand, and that every file says what it owns.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it must be"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -64,6 +64,7 @@ pub struct State {
 pub struct Engine {
     started: (Instant, Timestamp),
     snapshot: Arc<Snapshot>,
+    looked_at: Timestamp,
     scans: Arc<Mutex<Ring>>,
     requests: Ring,
     tray: TrayStatus,
@@ -86,6 +87,7 @@ impl Engine {
         Engine {
             started: (Instant::now(), now),
             snapshot,
+            looked_at: now,
             scans,
             requests: Ring::default(),
             tray,
@@ -95,13 +97,14 @@ impl Engine {
     /// Takes in a snapshot; returns what changed since the last one.
     pub fn ingest(&mut self, snapshot: Snapshot) -> Vec<Event> {
         let events = diff(&self.snapshot, &snapshot);
+        self.looked_at = snapshot.scanned_at;
         self.snapshot = Arc::new(snapshot);
         events
     }
 
     /// Notes that the system was looked at and nothing had changed.
     pub fn unchanged(&mut self, at: Timestamp) {
-        Arc::make_mut(&mut self.snapshot).scanned_at = at;
+        self.looked_at = at;
     }
 
     /// Notes whether there is a tray icon.
@@ -160,7 +163,7 @@ impl Engine {
             |l| list.ports.is_empty() || list.ports.contains(&l.port),
         );
         ListReply {
-            scanned_at: self.snapshot.scanned_at,
+            scanned_at: self.looked_at,
             gaps: self.snapshot.gaps.clone(),
             listeners,
         }

@@ -3,16 +3,10 @@
 use std::env;
 use std::path::PathBuf;
 
-/// `$FREEPORT_DATA_DIR`, else `$XDG_DATA_HOME/freeport`, else `~/.local/share/freeport`.
-pub fn data_dir() -> Option<PathBuf> {
-    absolute("FREEPORT_DATA_DIR")
-        .or_else(|| Some(base("XDG_DATA_HOME", ".local/share")?.join("freeport")))
-}
-
 /// `$FREEPORT_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/freeport`, else a folder of this user under the
 /// temporary folder.
 pub fn runtime_dir() -> PathBuf {
-    absolute("FREEPORT_RUNTIME_DIR")
+    own("FREEPORT_RUNTIME_DIR")
         .or_else(|| Some(absolute("XDG_RUNTIME_DIR")?.join("freeport")))
         .unwrap_or_else(|| env::temp_dir().join(format!("freeport-{}", super::limits::user_id())))
 }
@@ -36,6 +30,12 @@ pub fn in_desktop_session() -> bool {
 
 fn base(variable: &str, below_home: &str) -> Option<PathBuf> {
     absolute(variable).or_else(|| Some(home()?.join(below_home)))
+}
+
+/// A folder that is set for Freeport itself; a relative one counts from the working folder.
+fn own(variable: &str) -> Option<PathBuf> {
+    let value = env::var_os(variable).filter(|value| !value.is_empty())?;
+    std::path::absolute(value).ok()
 }
 
 /// The specification says to ignore relative paths.

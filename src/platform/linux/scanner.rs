@@ -101,21 +101,15 @@ impl Scanner {
         );
         fresh.extend(orphaned);
         let settled = self.due(now);
+        // By now, owners have given themselves their titles.
+        self.reread(&settled);
         let searched: Vec<SocketId> = self
             .sockets
             .iter()
             .filter(|s| focus.ports.contains(&s.port))
             .map(|s| s.id)
             .collect();
-        if !searched.is_empty() {
-            let owned: HashSet<ProcessKey> = searched
-                .iter()
-                .filter_map(|id| self.holders.get(id))
-                .flatten()
-                .map(|p| p.key)
-                .collect();
-            self.facts.forget(|key| owned.contains(key));
-        }
+        self.reread(&searched);
         for (ids, everywhere) in [(fresh, false), (settled, false), (searched, true)] {
             changed |= self.resolve(ids, everywhere);
         }
@@ -148,13 +142,30 @@ impl Scanner {
             .extract_if(.., |(at, _)| *at <= now)
             .map(|(_, id)| id)
             .collect();
-        // A socket without a readable owner is not searched for again.
-        due.retain(|id| {
-            self.holders
-                .get(id)
-                .is_some_and(|holders| !holders.is_empty())
-        });
+        if due.is_empty() {
+            return due;
+        }
+        // The owner of another user's socket will not become readable. One's own may have been
+        // unreadable only for the moment in which it executed another program.
+        let me = super::limits::user_id();
+        let ours: HashSet<SocketId> = self
+            .sockets
+            .iter()
+            .filter(|socket| me == 0 || socket.uid == me)
+            .map(|socket| socket.id)
+            .collect();
+        due.retain(|id| ours.contains(id) || self.holders.get(id).is_some_and(|h| !h.is_empty()));
         due
+    }
+
+    /// Forgets what is known of the processes that have these sockets, so that it is read again.
+    fn reread(&mut self, ids: &[SocketId]) {
+        if ids.is_empty() {
+            return;
+        }
+        let holders = ids.iter().filter_map(|id| self.holders.get(id)).flatten();
+        let owners: HashSet<ProcessKey> = holders.map(|process| process.key).collect();
+        self.facts.forget(|key| owners.contains(key));
     }
 
     /// Finds the processes that have the sockets `ids`; true when that differs from what was known.
