@@ -143,11 +143,11 @@ fn known(script: &str) -> Option<&'static str> {
 
 /// `node server.js`; a file that is only called index or main is named by its folder too.
 fn label(runtime: &Runtime, script: &str) -> String {
-    let file = if runtime.dotted_names && !script.contains('/') && !script.ends_with(".jar") {
+    let is_file = script.contains('/') || script.ends_with(".jar") || script.ends_with(".java");
+    if runtime.dotted_names && !is_file {
         return script.rsplit('.').next().unwrap_or(script).to_owned();
-    } else {
-        base(script)
-    };
+    }
+    let file = base(script);
     let stem = file.split('.').next().unwrap_or(file);
     let folder = script
         .rsplit('/')
@@ -209,6 +209,7 @@ mod tests {
                 "java shop-1.0.jar",
             ),
             ("java", "java -cp a:b com.example.ShopServer", "ShopServer"),
+            ("java", "java Server.java", "java Server.java"),
             ("java", "java -cp x kafka.Kafka server.properties", "kafka"),
             (
                 "postgres",
