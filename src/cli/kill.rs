@@ -30,15 +30,15 @@ pub fn run(args: &KillArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         return Ok(exit);
     }
     for outcome in &mut outcomes {
-        tell(outcome)?;
-        if outcome.result == KillResult::StillHeld
-            && !args.force
-            && output::can_ask()
-            && output::agrees("End it with SIGKILL?")?
-        {
+        let survives = outcome.result == KillResult::StillHeld && !args.force;
+        if survives && output::can_ask() {
+            output::print(&format!("{}\n", outcome.message))?;
+            if !output::agrees("End it with SIGKILL?")? {
+                continue;
+            }
             *outcome = force(&kill, outcome, asked)?;
-            tell(outcome)?;
         }
+        tell(outcome)?;
     }
     Ok(worst(&outcomes))
 }
