@@ -192,11 +192,8 @@ fn cells(listener: &ListenerView, now: Timestamp) -> [Cell; 7] {
     let empty = || Cell::new("");
     let dim = Style::new().dimmed();
     let Some(owner) = &listener.owner else {
-        let user = listener
-            .user
-            .clone()
-            .unwrap_or_else(|| format!("uid {}", listener.uid));
-        let unknown = Cell::new(format!("unknown, of {}", escape(&user))).style(dim);
+        let unknown = format!("unknown, of {}", escape(&listener.user_name()));
+        let unknown = Cell::new(unknown).style(dim);
         return [port, addresses, unknown, empty(), empty(), empty(), empty()];
     };
     let text = |text: &str| Cell::new(escape(text));

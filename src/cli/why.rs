@@ -180,10 +180,7 @@ fn tell_listener(text: &mut String, listener: &ListenerView, now: Timestamp) {
         let label = output::styled(format!("{label:<10}"), Style::new().dimmed());
         let _ = writeln!(text, "  {label} {value}");
     };
-    let user = listener.user.as_deref().map_or_else(
-        || format!("uid {}", listener.uid),
-        |user| escape(user).into_owned(),
-    );
+    let user = escape(&listener.user_name()).into_owned();
     match &listener.owner {
         Some(owner) => tell_owner(&mut line, owner, listener, &user, now),
         None => line("user", user),

@@ -13,7 +13,7 @@ use crate::model::kill::{
     KillResult, Outcome, Party, Sent, SupervisorInfo, Target, Wanted, target,
 };
 use crate::model::{Listener, Port, Process, Snapshot, supervisor};
-use crate::platform::{self, ProcessHandle, Signal, SignalError};
+use crate::platform::{self, ProcessHandle, Signal, SignalError, limits};
 
 /// How long a freed port is looked at for somebody who takes it again: supervisors restart within
 /// this time, as a rule.
@@ -75,6 +75,7 @@ impl<'a> Attempt<'a> {
     fn new(kill: &'a Kill, target: Target) -> Attempt<'a> {
         let outcome = Outcome {
             owner: Some(Party::of(&target.owner)),
+            other_user: (target.owner.uid != limits::user_id()).then(|| target.user.clone()),
             workers: target
                 .workers
                 .iter()

@@ -87,6 +87,13 @@ pub struct Details {
 }
 
 impl ListenerView {
+    /// The user that it belongs to, by name or number.
+    pub fn user_name(&self) -> String {
+        self.user
+            .clone()
+            .unwrap_or_else(|| format!("uid {}", self.uid))
+    }
+
     /// What decides where it is shown.
     pub fn traits(&self) -> Traits {
         Traits {

@@ -75,6 +75,13 @@ impl Listener {
         self.owner.as_ref().map(|owner| owner.key)
     }
 
+    /// The user that it belongs to, by name or number.
+    pub fn user_name(&self) -> String {
+        self.user
+            .as_deref()
+            .map_or_else(|| format!("uid {}", self.uid), str::to_owned)
+    }
+
     /// Whether `pid` is the owner or a worker.
     pub fn has_pid(&self, pid: u32) -> bool {
         self.owner_key().is_some_and(|key| key.pid == pid)

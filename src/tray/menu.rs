@@ -246,10 +246,8 @@ fn details(row: &Row, view: &View) -> Vec<Item> {
             }));
         }
         None => {
-            let user = listener.user.as_deref().map_or_else(
-                || format!("uid {}", listener.uid),
-                |user| escape(user).into_owned(),
-            );
+            let user = listener.user_name();
+            let user = escape(&user);
             items.push(Item::Info(format!(
                 "A process of {user}, which you may not see"
             )));

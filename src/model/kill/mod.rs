@@ -74,6 +74,8 @@ pub struct Target {
     pub port: Port,
     /// The process to be signalled.
     pub owner: Arc<Process>,
+    /// The user that the sockets belong to, by name or number.
+    pub user: String,
     /// The sockets at the port that it owns.
     pub sockets: Vec<SocketId>,
     /// Processes of the same application that share the sockets: signalled only if they keep the
@@ -133,8 +135,13 @@ pub fn target(
         .collect();
     workers.sort_unstable_by_key(|worker| worker.key);
     workers.dedup_by_key(|worker| worker.key);
+    let user = owned()
+        .next()
+        .map(|listener| listener.user_name())
+        .unwrap_or_default();
     Ok(Target {
         port,
+        user,
         owner: Arc::clone(owner),
         sockets: owned().flat_map(|l| l.sockets.iter().copied()).collect(),
         workers,

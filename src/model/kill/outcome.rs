@@ -85,6 +85,8 @@ pub struct Outcome {
     pub result: KillResult,
     /// The process that the port meant.
     pub owner: Option<Party>,
+    /// The user that the process belongs to, when that is not the one who asks.
+    pub other_user: Option<String>,
     /// What was signalled, in order.
     pub signals: Vec<Sent>,
     /// Processes that share the socket, signalled only if they keep the port.
@@ -126,6 +128,7 @@ impl Outcome {
             port,
             result,
             owner: None,
+            other_user: None,
             signals: Vec::new(),
             workers: Vec::new(),
             held_by: Vec::new(),
@@ -152,11 +155,7 @@ impl Outcome {
         self.unseen_users = here
             .iter()
             .filter(|l| l.owner.is_none())
-            .map(|l| {
-                l.user
-                    .as_deref()
-                    .map_or_else(|| format!("uid {}", l.uid), str::to_owned)
-            })
+            .map(|l| l.user_name())
             .collect();
         self.unseen_users.dedup();
     }
@@ -171,10 +170,13 @@ impl Outcome {
 
     fn tell(&self) -> (String, Option<String>) {
         let port = self.port;
-        let owner = self
+        let mut owner = self
             .owner
             .as_ref()
             .map_or_else(|| "its owner".to_owned(), Party::to_string);
+        if let Some(user) = &self.other_user {
+            owner = format!("{owner} of {}", escape(user));
+        }
         let holders = self.holders();
         let force = || Some(format!("try 'freeport kill {port} --force'"));
         match self.result {

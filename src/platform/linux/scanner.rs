@@ -323,14 +323,7 @@ fn unseen(listeners: &[crate::model::Listener]) -> Option<Gap> {
     if ports.is_empty() {
         return None;
     }
-    let mut users: Vec<String> = ports
-        .iter()
-        .map(|l| {
-            l.user
-                .as_deref()
-                .map_or_else(|| format!("uid {}", l.uid), str::to_owned)
-        })
-        .collect();
+    let mut users: Vec<String> = ports.iter().map(|l| l.user_name()).collect();
     users.sort_unstable();
     users.dedup();
     ports.dedup_by_key(|l| l.port);
