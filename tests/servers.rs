@@ -3,341 +3,258 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
-    reason = "tests speak and stop"
+    reason = "a test ends where something is wrong"
 )]
+
+mod support;
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-/// A folder that is removed at the end.
-struct Folder(PathBuf);
+use support::processes::Process;
+use support::{Home, NOBODY, is_root, python, skipped, wait_for};
 
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let folder =
-            std::env::temp_dir().join(format!("freeport-servers-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
+/// Starts a server, and waits until it accepts connections on `port`.
+fn serve(command: &mut Command, port: u16) -> Process {
+    let server = Process::start(command.stderr(Stdio::null()));
+    wait_for(&format!("{command:?} to listen"), || {
+        assert!(!server.has_ended(), "{command:?} has ended");
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+    server
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A server that is ended at the end.
-struct Server(Child);
-
-impl Server {
-    /// Starts it, and waits until it accepts connections on `port`.
-    fn start(command: &mut Command, port: u16) -> Server {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("{command:?} ended with {status} before it listened");
-            }
-            assert!(Instant::now() < deadline, "{command:?} does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Server(child)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Servers with workers end them on SIGTERM; on SIGKILL they could not.
-        let pid = rustix::process::Pid::from_child(&self.0);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
+/// A port that nobody has now.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    let probe = TcpListener::bind("127.0.0.1:0").unwrap();
+    probe.local_addr().unwrap().port()
 }
 
-/// The first of these programs that there is.
-fn program(names: &[&str]) -> Option<PathBuf> {
+/// Where a program is, also where Debian keeps servers, and where `scripts/test` puts those of
+/// PyPI; says so when it is nowhere.
+fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     folders.push("/usr/sbin".into());
     folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv/bin"));
-    folders.extend(
-        fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|version| version.path().join("bin")),
-    );
-    names
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
-        .find(|path| path.is_file())
-}
-
-fn skip(what: &str) {
-    eprintln!("SKIPPED: {what} is not installed");
-}
-
-/// The listeners on `port`, as a user of the same id sees them.
-fn list(port: u16) -> Vec<serde_json::Value> {
-    let folder = Folder::new(&format!("list-{port}"));
-    let output = Command::new(env!("CARGO_BIN_EXE_freeport"))
-        .args(["list", &port.to_string(), "--json"])
-        .env("FREEPORT_RUNTIME_DIR", folder.0.join("run"))
-        .output()
-        .unwrap();
-    let listing: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    listing["listeners"].as_array().unwrap().clone()
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    folders.extend(versions.map(|version| version.path().join("bin")));
+    let found = folders
+        .into_iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        skipped(&format!("there is no {name}"));
+    }
+    found
 }
 
 #[track_caller]
-fn assert_service(port: u16, service: &str, pid: Option<u32>) {
-    let found = list(port);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0]["owner"]["service"], service, "{found:?}");
-    if let Some(pid) = pid {
-        assert_eq!(found[0]["owner"]["pid"], pid, "{found:?}");
-    }
+fn assert_service(home: &Home, port: u16, service: &str, pid: u32) {
+    let found = home.listener(port);
+    assert_eq!(found["owner"]["service"], service, "{found:#}");
+    assert_eq!(found["owner"]["pid"], pid, "{found:#}");
 }
 
 #[test]
-fn python() {
-    let Some(python) = program(&["python3"]) else {
-        return skip("python3");
-    };
-    let folder = Folder::new("python");
-    folder.write("pyproject.toml", "[project]\nname = \"docs-site\"\n");
+fn python_serves_a_folder() {
+    let home = Home::new();
+    home.write("site/pyproject.toml", "[project]\nname = \"docs-site\"\n");
     let port = free_port();
-    let server = Server::start(
-        Command::new(python)
-            .args([
-                "-m",
-                "http.server",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-            ])
-            .current_dir(&folder.0),
-        port,
-    );
-    assert_service(port, "http.server", Some(server.0.id()));
-    assert_eq!(list(port)[0]["owner"]["project"], "docs-site");
+    let mut command = home.command(python());
+    command.args([
+        "-m",
+        "http.server",
+        &port.to_string(),
+        "--bind",
+        "127.0.0.1",
+    ]);
+    let server = serve(command.current_dir(home.path("site")), port);
+    assert_service(&home, port, "http.server", server.pid());
+    assert_eq!(home.listener(port)["owner"]["project"], "docs-site");
 }
 
 #[test]
-fn node() {
-    let Some(node) = program(&["node"]) else {
-        return skip("node");
-    };
-    let folder = Folder::new("node");
-    folder.write("package.json", r#"{"name": "shop"}"#);
-    folder.write(
-        "server.js",
-        "require('http').createServer((_, r) => r.end('hi')).listen(process.argv[2], '127.0.0.1')",
-    );
+fn node_runs_a_script() {
+    let Some(node) = program("node") else { return };
+    let home = Home::new();
+    let shop = home.project("shop");
+    let script =
+        "require('http').createServer((_, r) => r.end('hi')).listen(process.argv[2], '127.0.0.1')";
+    home.write("shop/server.js", script);
     let port = free_port();
-    let server = Server::start(
-        Command::new(node)
+    let mut command = home.command(node);
+    let server = serve(
+        command
             .args(["server.js", &port.to_string()])
-            .current_dir(&folder.0),
+            .current_dir(shop),
         port,
     );
-    assert_service(port, "node server.js", Some(server.0.id()));
-    assert_eq!(list(port)[0]["owner"]["name"], "node");
-    assert_eq!(list(port)[0]["owner"]["project"], "shop");
+    assert_service(&home, port, "node server.js", server.pid());
+    let owner = home.listener(port)["owner"].clone();
+    assert_eq!(
+        (owner["name"].as_str(), owner["project"].as_str()),
+        (Some("node"), Some("shop"))
+    );
 }
 
 #[test]
-fn uvicorn() {
-    let Some(uvicorn) = program(&["uvicorn"]) else {
-        return skip("uvicorn");
+fn uvicorn_runs_an_app() {
+    let Some(uvicorn) = program("uvicorn") else {
+        return;
     };
-    let folder = Folder::new("uvicorn");
-    folder.write(
-        "app.py",
-        "async def app(scope, receive, send):\n    if scope['type'] == 'http':\n        await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n        await send({'type': 'http.response.body', 'body': b'hi'})\n",
-    );
+    let home = Home::new();
+    home.write("app.py", "async def app(scope, receive, send):\n    pass\n");
     let port = free_port();
-    let server = Server::start(
-        Command::new(uvicorn)
-            .args(["app:app", "--port", &port.to_string()])
-            .current_dir(&folder.0),
-        port,
-    );
-    assert_service(port, "uvicorn", Some(server.0.id()));
+    let mut command = home.command(uvicorn);
+    let server = serve(command.args(["app:app", "--port", &port.to_string()]), port);
+    assert_service(&home, port, "uvicorn", server.pid());
 }
 
 #[test]
-fn flask() {
-    let Some(flask) = program(&["flask"]) else {
-        return skip("flask");
+fn flask_runs_an_app() {
+    let Some(flask) = program("flask") else {
+        return;
     };
-    let folder = Folder::new("flask");
-    folder.write("app.py", "from flask import Flask\napp = Flask(__name__)\n");
+    let home = Home::new();
+    home.write("app.py", "from flask import Flask\napp = Flask(__name__)\n");
     let port = free_port();
-    let _server = Server::start(
-        Command::new(flask)
-            .args(["run", "--port", &port.to_string()])
-            .current_dir(&folder.0),
-        port,
-    );
-    assert_service(port, "flask", None);
+    let mut command = home.command(flask);
+    let server = serve(command.args(["run", "--port", &port.to_string()]), port);
+    assert_service(&home, port, "flask", server.pid());
 }
 
 #[test]
 fn nginx_with_four_workers_is_one_listener() {
-    let Some(nginx) = program(&["nginx"]) else {
-        return skip("nginx");
+    let Some(nginx) = program("nginx") else {
+        return;
     };
-    let folder = Folder::new("nginx");
+    let home = Home::new();
     let port = free_port();
-    let config = format!(
-        "daemon off; worker_processes 4; pid {0}/pid; error_log {0}/error.log;\nevents {{}}\nhttp {{ access_log off; client_body_temp_path {0}/a; proxy_temp_path {0}/b; fastcgi_temp_path {0}/c; uwsgi_temp_path {0}/d; scgi_temp_path {0}/e; server {{ listen 127.0.0.1:{port}; }} }}\n",
-        folder.0.display()
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary = temporary
+        .map(|kind| format!("{kind}_temp_path {kind};"))
+        .join(" ");
+    let config = home.write(
+        "nginx.conf",
+        &format!(
+            "daemon off; worker_processes 4; pid nginx.pid; error_log error.log;\nevents {{}}\n\
+             http {{ access_log off; {temporary} server {{ listen 127.0.0.1:{port}; }} }}\n"
+        ),
     );
-    let config = folder.write("nginx.conf", &config);
-    let server = Server::start(
-        Command::new(nginx)
-            .arg("-p")
-            .arg(&folder.0)
-            .arg("-c")
-            .arg(config),
+    let mut command = home.command(nginx);
+    let server = serve(
+        command.arg("-p").arg(home.path("")).arg("-c").arg(config),
         port,
     );
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while list(port)[0]["workers"].as_array().unwrap().len() < 4 {
-        assert!(Instant::now() < deadline, "{:?}", list(port));
-    }
-    assert_service(port, "nginx", Some(server.0.id()));
+    wait_for("four workers", || {
+        let workers = home.listener(port)["workers"].as_array().unwrap().len();
+        (workers == 4).then_some(())
+    });
+    assert_service(&home, port, "nginx", server.pid());
 }
 
 #[test]
-fn redis() {
-    let Some(redis) = program(&["redis-server"]) else {
-        return skip("redis-server");
+fn redis_keeps_data() {
+    let Some(redis) = program("redis-server") else {
+        return;
     };
-    let folder = Folder::new("redis");
+    let home = Home::new();
     let port = free_port();
-    let mut command = Command::new(redis);
-    command
-        .args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-        ])
-        .current_dir(&folder.0);
-    let server = Server::start(&mut command, port);
-    assert_service(port, "redis", Some(server.0.id()));
+    let mut command = home.command(redis);
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+    ]);
+    let server = serve(&mut command, port);
+    assert_service(&home, port, "redis", server.pid());
 }
 
 #[test]
-fn postgres() {
-    let (Some(initdb), Some(postgres)) = (program(&["initdb"]), program(&["postgres"])) else {
-        return skip("postgres");
+fn postgres_keeps_data() {
+    let (Some(initdb), Some(postgres)) = (program("initdb"), program("postgres")) else {
+        return;
     };
-    let folder = Folder::new("postgres");
-    let data = folder.0.join("data");
+    let home = Home::new();
+    let data = home.path("data");
     fs::create_dir(&data).unwrap();
     // It refuses to run as root.
-    let as_somebody = |program: &Path| {
-        if !rustix::process::geteuid().is_root() {
-            return Command::new(program);
+    let by_somebody = |program: &Path| {
+        if !is_root() {
+            return home.command(program);
         }
-        let mut command = Command::new("setpriv");
+        let mut command = home.command("setpriv");
+        let ids = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")];
         command
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .args(ids)
+            .arg("--clear-groups")
             .arg(program)
-            .env("HOME", "/nonexistent");
+            .current_dir(home.path("data"));
         command
     };
-    if rustix::process::geteuid().is_root() {
-        std::os::unix::fs::chown(&folder.0, Some(65534), Some(65534)).unwrap();
-        std::os::unix::fs::chown(&data, Some(65534), Some(65534)).unwrap();
+    if is_root() {
+        chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
     }
-    let made = as_somebody(&initdb)
+    let mut command = by_somebody(&initdb);
+    let made = command
         .arg("-D")
         .arg(&data)
-        .args(["--no-sync", "-A", "trust", "-U", "me"])
-        .current_dir(&folder.0)
-        .output()
-        .unwrap();
+        .args(["--no-sync", "-A", "trust", "-U", "me"]);
+    let made = made.output().unwrap();
     assert!(made.status.success(), "{made:?}");
     let port = free_port();
-    let mut command = as_somebody(&postgres);
+    let mut command = by_somebody(&postgres);
     command
         .arg("-D")
         .arg(&data)
-        .args(["-h", "127.0.0.1", "-F", "-p", &port.to_string(), "-k"])
-        .arg(&data)
-        .current_dir(&folder.0);
-    let server = Server::start(&mut command, port);
-    assert_service(port, "postgres", Some(server.0.id()));
+        .args(["-h", "127.0.0.1", "-F", "-p", &port.to_string()]);
+    let server = serve(command.arg("-k").arg(&data), port);
+    assert_service(&home, port, "postgres", server.pid());
 }
 
 #[test]
-fn java() {
-    let (Some(java), Some(javac)) = (program(&["java"]), program(&["javac"])) else {
-        return skip("a JDK");
+fn java_runs_a_class() {
+    let (Some(java), Some(javac)) = (program("java"), program("javac")) else {
+        return;
     };
-    let folder = Folder::new("java");
-    let source = folder.write(
-        "ShopServer.java",
-        "class ShopServer { public static void main(String[] a) throws Exception { var s = new java.net.ServerSocket(Integer.parseInt(a[0]), 50, java.net.InetAddress.getByName(\"127.0.0.1\")); while (true) s.accept().close(); } }",
-    );
+    let home = Home::new();
+    let source = "class ShopServer { public static void main(String[] a) throws Exception { \
+                  var local = java.net.InetAddress.getByName(\"127.0.0.1\"); \
+                  var s = new java.net.ServerSocket(Integer.parseInt(a[0]), 50, local); \
+                  while (true) s.accept().close(); } }";
+    let source = home.write("ShopServer.java", source);
     assert!(
-        Command::new(javac)
+        home.command(javac)
             .arg("-d")
-            .arg(&folder.0)
+            .arg(home.path(""))
             .arg(source)
             .status()
             .unwrap()
             .success()
     );
     let port = free_port();
-    let mut command = Command::new(java);
-    command
-        .arg("-cp")
-        .arg(&folder.0)
-        .args(["ShopServer", &port.to_string()]);
-    let server = Server::start(&mut command, port);
-    assert_service(port, "ShopServer", Some(server.0.id()));
+    let mut command = home.command(java);
+    let server = serve(
+        command.args(["-cp", ".", "ShopServer", &port.to_string()]),
+        port,
+    );
+    assert_service(&home, port, "ShopServer", server.pid());
 }
 
 #[test]
-fn rust_of_this_very_test() {
+fn this_very_test_is_a_server_too() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let found = list(listener.local_addr().unwrap().port());
-    assert_eq!(found[0]["owner"]["pid"], std::process::id());
-    assert_eq!(found[0]["owner"]["project"], "freeport");
+    let found = Home::new().listener(listener.local_addr().unwrap().port());
+    assert_eq!(found["owner"]["pid"], std::process::id());
+    assert_eq!(found["owner"]["project"], "freeport");
 }
