@@ -21,7 +21,7 @@
 //! | [`model`] | pure values and decisions: listener, process, diff, whom a kill means | nothing |
 //! | [`platform`] | what the system says and does; the only place that knows which system | model |
 //! | [`ipc`] | the wire: requests, replies, socket, client, server | model, platform |
-//! | [`notify`] | desktop notifications | model |
+//! | [`notify`] | desktop notifications | model, platform |
 //! | [`engine`] | the one owner of state | model, platform, ipc |
 //! | [`tray`] | the menu as a function of the state, and its clicks as requests | all above |
 //! | [`cli`] | one file per verb, over [`Ask`] | model, platform, ipc |

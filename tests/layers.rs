@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("platform", &["model"]),
     ("ipc", &["model", "platform"]),
-    ("notify", &["model"]),
+    ("notify", &["model", "platform"]),
     ("engine", &["model", "platform", "ipc"]),
     ("tray", &["model", "platform", "ipc", "notify", "engine"]),
     ("cli", &["model", "platform", "ipc"]),

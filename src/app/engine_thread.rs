@@ -1,12 +1,13 @@
 //! The engine's thread: one queue in, replies and states out.
 
 use std::io;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Instant;
 
 use super::scan_thread::{ScanHandle, Scanned};
-use crate::engine::{Answer, Caller, Engine, State};
+use crate::engine::{Answer, Caller, Engine};
 use crate::ipc::protocol::{ErrorCode, ErrorReply, Reply, Request, TrayStatus};
+use crate::tray::Publisher;
 
 /// How many messages may wait for the engine; who sends more waits.
 const QUEUE: usize = 1024;
@@ -70,17 +71,17 @@ pub fn channel() -> (EngineHandle, Receiver<Message>) {
     (EngineHandle(sender), receiver)
 }
 
-/// Starts the thread. `states` gets every new state.
+/// Starts the thread. The tray gets every new state.
 pub fn start(
     inbox: Receiver<Message>,
     engine: Engine,
     scanner: ScanHandle,
-    states: Option<Sender<State>>,
+    tray: Option<Publisher>,
 ) -> io::Result<()> {
     let mut desk = Desk {
         engine,
         scanner,
-        states,
+        tray,
         ticket: 0,
         parked: Vec::new(),
     };
@@ -96,7 +97,7 @@ pub fn start(
 struct Desk {
     engine: Engine,
     scanner: ScanHandle,
-    states: Option<Sender<State>>,
+    tray: Option<Publisher>,
     ticket: u64,
     parked: Vec<(u64, Asked)>,
 }
@@ -123,8 +124,8 @@ impl Desk {
                 for event in self.engine.ingest(snapshot) {
                     log::debug!("{event:?}");
                 }
-                if let Some(states) = &self.states {
-                    let _ = states.send(self.engine.state());
+                if let Some(tray) = &self.tray {
+                    tray.publish(self.engine.state());
                 }
             }
             None => self.engine.unchanged(scanned.at),

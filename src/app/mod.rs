@@ -61,12 +61,12 @@ pub fn run(headless: bool) -> Result<(), AppError> {
     let (engine, inbox) = engine_thread::channel();
     let scanner = scan_thread::start(engine.clone(), Arc::clone(&scans))
         .map_err(system("start the scanner"))?;
-    let (states, changes) = mpsc::channel();
+    let (publisher, states, rings) = tray::slot();
     engine_thread::start(
         inbox,
         Engine::new(scans),
         scanner,
-        (!headless).then_some(states),
+        (!headless).then_some(publisher),
     )
     .map_err(system("start the engine"))?;
     serve(&taken, &engine).map_err(system("serve the socket"))?;
@@ -78,12 +78,12 @@ pub fn run(headless: bool) -> Result<(), AppError> {
     if headless {
         wait(&ended);
     } else {
-        let commands = tray::Links {
+        let links = tray::Links {
             ask: asker(&engine),
             status: reporter(&engine),
             quit,
         };
-        tray::run(commands, changes, ended);
+        tray::run(links, states, rings, ended);
     }
     log::info!("freeport ends");
     drop(taken);

@@ -2,11 +2,15 @@
 
 use std::io;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::tray::Quit;
+
+/// How long the app may take to end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Sends a reason to end for each SIGTERM, SIGINT and SIGHUP. A second signal ends the process at
 /// once, should the first one not have.
@@ -24,6 +28,12 @@ pub fn forward(quit: Sender<Quit>) -> io::Result<()> {
                 std::process::exit(128 + signal);
             }
             before = true;
+            // Whatever hangs (a panel, a bus) does not keep the app from ending.
+            std::thread::spawn(move || {
+                std::thread::sleep(PATIENCE);
+                log::warn!("ending took too long");
+                std::process::exit(128 + signal);
+            });
         }
     };
     std::thread::Builder::new()

@@ -3,6 +3,8 @@
 //! Written here, as the table libraries take longer to lay a list out than the app takes to find
 //! and send it: lines do not wrap, so that one pass over the widths is enough.
 
+use std::borrow::Cow;
+
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -12,16 +14,16 @@ const GAP: usize = 2;
 const LEAST: usize = 8;
 
 /// What stands in one column of one row.
-pub struct Cell {
-    text: String,
+pub struct Cell<'a> {
+    text: Cow<'a, str>,
     width: usize,
     style: Style,
     right: bool,
 }
 
-impl Cell {
+impl<'a> Cell<'a> {
     /// Text that is safe to print.
-    pub fn new(text: impl Into<String>) -> Cell {
+    pub fn new(text: impl Into<Cow<'a, str>>) -> Cell<'a> {
         let text = text.into();
         let width = if text.is_ascii() {
             text.len()
@@ -37,12 +39,12 @@ impl Cell {
     }
 
     /// The cell in a style.
-    pub fn style(self, style: Style) -> Cell {
+    pub fn style(self, style: Style) -> Cell<'a> {
         Cell { style, ..self }
     }
 
     /// The cell at the right edge of its column.
-    pub fn right(self) -> Cell {
+    pub fn right(self) -> Cell<'a> {
         Cell {
             right: true,
             ..self
@@ -53,7 +55,7 @@ impl Cell {
 /// Lays rows out, the first one being the headers. With a `width`, the last column is cut to what
 /// is left of it, and the columns from `cuttable` on before it when that is not enough.
 pub fn lay_out<const N: usize>(
-    rows: &[[Cell; N]],
+    rows: &[[Cell<'_>; N]],
     width: Option<u16>,
     cuttable: usize,
     coloured: bool,
@@ -100,9 +102,9 @@ fn fit(widths: &mut [usize], most: usize, cuttable: usize) {
     }
 }
 
-fn cut(cell: &Cell, most: usize) -> (std::borrow::Cow<'_, str>, usize) {
+fn cut<'a>(cell: &'a Cell<'_>, most: usize) -> (Cow<'a, str>, usize) {
     if cell.width <= most {
-        return (cell.text.as_str().into(), cell.width);
+        return (Cow::Borrowed(&cell.text), cell.width);
     }
     let mut width = 0;
     let kept = cell.text.char_indices().find(|(_, c)| {
@@ -125,7 +127,7 @@ fn space(text: &mut String, count: usize) {
 mod tests {
     use super::*;
 
-    fn rows() -> Vec<[Cell; 3]> {
+    fn rows() -> Vec<[Cell<'static>; 3]> {
         vec![
             [
                 Cell::new("PORT"),

@@ -125,6 +125,7 @@ fn exit_of(result: KillResult) -> Exit {
         KillResult::NotPermitted => Exit::NotPermitted,
         KillResult::StillHeld
         | KillResult::TakenOver
+        | KillResult::StillShared
         | KillResult::Ambiguous
         | KillResult::OtherProcess
         | KillResult::Protected => Exit::Conflict,

@@ -112,7 +112,7 @@ fn fetch(args: &ListArgs, asked: &mut dyn Ask) -> Result<ListReply, Failure> {
 
 /// What was asked for; of everything else, what is not hidden. Who asks for a port wants to see
 /// it, whoever it belongs to.
-fn choose(args: &ListArgs, listeners: Vec<ListenerView>) -> Shown {
+fn choose(args: &ListArgs, mut listeners: Vec<ListenerView>) -> Shown {
     let viewer = Viewer {
         uid: limits::user_id(),
         ephemeral: limits::ephemeral_ports(),
@@ -127,11 +127,12 @@ fn choose(args: &ListArgs, listeners: Vec<ListenerView>) -> Shown {
     let matches = |listener: &ListenerView| {
         args.filters.is_empty() || args.filters.iter().any(|filter| filter.matches(listener))
     };
-    let (hidden, listeners): (Vec<_>, Vec<_>) =
-        listeners.into_iter().filter(matches).partition(is_hidden);
+    listeners.retain(matches);
+    let all = listeners.len();
+    listeners.retain(|listener| !is_hidden(listener));
     Shown {
+        hidden: all - listeners.len(),
         listeners,
-        hidden: hidden.len(),
     }
 }
 
@@ -144,7 +145,7 @@ fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
         let mut rows = Vec::with_capacity(shown.listeners.len() + 1);
         rows.push(headers.map(|header| Cell::new(header).style(Style::new().bold())));
         rows.extend(shown.listeners.iter().map(|listener| cells(listener, now)));
-        text.push_str(&lay_out(&rows, output::width(), 6, output::colours()));
+        text.push_str(&lay_out(&rows, output::width(), 1, output::colours()));
     } else if shown.hidden == 0 {
         text.push_str("nothing listens here\n");
     } else {
@@ -176,7 +177,7 @@ fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
     text
 }
 
-fn cells(listener: &ListenerView, now: Timestamp) -> [Cell; 7] {
+fn cells(listener: &ListenerView, now: Timestamp) -> [Cell<'_>; 7] {
     let udp = if listener.protocol == Protocol::Udp {
         "/udp"
     } else {
@@ -196,7 +197,9 @@ fn cells(listener: &ListenerView, now: Timestamp) -> [Cell; 7] {
         let unknown = Cell::new(unknown).style(dim);
         return [port, addresses, unknown, empty(), empty(), empty(), empty()];
     };
-    let text = |text: &str| Cell::new(escape(text));
+    fn text(text: &str) -> Cell<'_> {
+        Cell::new(escape(text))
+    }
     [
         port,
         addresses,

@@ -146,7 +146,7 @@ impl<'a> Attempt<'a> {
         let mut now = self.wait_for(&open, grace);
         if self.family_holds(&now) && self.owner_ended(&open) {
             // The owner is gone, and workers that it left keep the port.
-            let workers = self.open_workers(&now);
+            let workers = self.open_workers();
             if let Err(error) = self.signal_all(&workers, Signal::Terminate) {
                 return self.fails(&error);
             }
@@ -154,7 +154,7 @@ impl<'a> Attempt<'a> {
             now = self.wait_for(&open, grace.max(Duration::from_secs(1)));
         }
         if self.kill.force && (self.family_holds(&now) || !self.all_ended(&open)) {
-            open.extend(self.open_workers(&now));
+            open.extend(self.open_workers());
             open.retain(|(_, handle)| !handle.has_ended());
             if let Err(error) = self.signal_all(&open, Signal::Kill) {
                 return self.fails(&error);
@@ -224,16 +224,10 @@ impl<'a> Attempt<'a> {
     }
 
     /// The workers that were known before the kill and still have the sockets.
-    fn open_workers(&self, now: &Snapshot) -> Vec<(Arc<Process>, ProcessHandle)> {
-        let holds = |worker: &Process| {
-            now.listeners
-                .iter()
-                .any(|listener| listener.has_pid(worker.key.pid))
-        };
+    fn open_workers(&self) -> Vec<(Arc<Process>, ProcessHandle)> {
         self.target
             .workers
             .iter()
-            .filter(|worker| holds(worker))
             .filter_map(|worker| Some((Arc::clone(worker), ProcessHandle::open(worker.key).ok()?)))
             .filter(|(_, handle)| handle.has_any(&self.target.sockets))
             .collect()
@@ -242,7 +236,7 @@ impl<'a> Attempt<'a> {
     /// Says who holds the port now, after giving a supervisor the time to take it again.
     fn judge(mut self, mut now: Snapshot, open: &[(Arc<Process>, ProcessHandle)]) -> Outcome {
         let settled = Instant::now() + SETTLE;
-        while now.listeners.is_empty() && Instant::now() < settled {
+        while self.newcomers(&now).is_empty() && Instant::now() < settled {
             std::thread::sleep(POLL);
             now = platform::look(&[self.target.port]);
         }
@@ -255,7 +249,11 @@ impl<'a> Attempt<'a> {
         if self.family_holds(&now) {
             return self.ends(KillResult::StillHeld);
         }
-        let next = holders
+        let newcomers = self.newcomers(&now);
+        if newcomers.is_empty() {
+            return self.ends(KillResult::StillShared);
+        }
+        let next = newcomers
             .iter()
             .filter_map(|listener| listener.owner.as_deref());
         self.outcome.supervisor = next
@@ -272,6 +270,15 @@ impl<'a> Attempt<'a> {
             KillResult::StillHeld
         };
         self.ends(result)
+    }
+
+    /// Who listens on the port now and did not when the kill began, the family included.
+    fn newcomers<'s>(&self, now: &'s Snapshot) -> Vec<&'s Listener> {
+        let was_there = |listener: &&Listener| {
+            let other = |socket| self.target.others.contains(socket);
+            listener.sockets.iter().any(other)
+        };
+        now.listeners.iter().filter(|l| !was_there(l)).collect()
     }
 
     fn fails(self, error: &SignalError) -> Outcome {

@@ -222,7 +222,7 @@ fn set_autostart(change: &Autostart) -> Reply {
         }),
         Err(error) => Reply::Error(
             ErrorReply::new(ErrorCode::Failed, format!("cannot read or change the autostart entry: {error}"))
-                .hint("check that your configuration folder (XDG_CONFIG_HOME, or ~/.config) can be written"),
+                .hint(autostart::HINT),
         ),
     }
 }

@@ -386,20 +386,22 @@ impl Reply {
         struct Head {
             status: Status,
         }
-        // Lists are long: they are read once, where the status comes first as it always does.
-        if !line.starts_with(br#"{"status":"success""#) {
-            let Head { status } = serde_json::from_slice(line)?;
+        // Lists are long: they are checked for UTF-8 as a whole, and read once where the status
+        // comes first, as it always does.
+        let line = std::str::from_utf8(line).map_err(serde::de::Error::custom)?;
+        if !line.starts_with(r#"{"status":"success""#) {
+            let Head { status } = serde_json::from_str(line)?;
             if matches!(status, Status::Error) {
-                return serde_json::from_slice(line).map(Reply::Error);
+                return serde_json::from_str(line).map(Reply::Error);
             }
         }
         match request {
-            Request::Hello { .. } => serde_json::from_slice(line).map(Reply::Hello),
-            Request::Ping => serde_json::from_slice(line).map(Reply::Pong),
-            Request::List(_) => serde_json::from_slice(line).map(Reply::List),
-            Request::Status => serde_json::from_slice(line).map(Reply::Status),
-            Request::Kill(_) => serde_json::from_slice(line).map(Reply::Kill),
-            Request::Autostart(_) => serde_json::from_slice(line).map(Reply::Autostart),
+            Request::Hello { .. } => serde_json::from_str(line).map(Reply::Hello),
+            Request::Ping => serde_json::from_str(line).map(Reply::Pong),
+            Request::List(_) => serde_json::from_str(line).map(Reply::List),
+            Request::Status => serde_json::from_str(line).map(Reply::Status),
+            Request::Kill(_) => serde_json::from_str(line).map(Reply::Kill),
+            Request::Autostart(_) => serde_json::from_str(line).map(Reply::Autostart),
         }
     }
 }

@@ -28,8 +28,8 @@ const STACK: usize = 256 * 1024;
 /// Answers requests, on the connection's thread.
 pub type Handler = Arc<dyn Fn(Peer, Request) -> Reply + Send + Sync>;
 
-/// Accepts connections until the listener fails for good.
-pub fn serve(listener: &UnixListener, uid: u32, handler: &Handler) -> io::Result<()> {
+/// Accepts connections for as long as the process lives.
+pub fn serve(listener: &UnixListener, uid: u32, handler: &Handler) {
     let open = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let stream = match stream {
@@ -71,7 +71,6 @@ pub fn serve(listener: &UnixListener, uid: u32, handler: &Handler) -> io::Result
             log::warn!("cannot start a thread for a connection: {error}");
         }
     }
-    Ok(())
 }
 
 fn busy(message: String) -> ErrorReply {

@@ -13,8 +13,8 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::platform::{limits, paths};
 
-/// The longest path that a Unix socket can have (unix(7): 108 bytes with the closing zero).
-const PATH_LIMIT: usize = 107;
+/// The longest path that the socket can have.
+const PATH_LIMIT: usize = limits::SOCKET_PATH_LIMIT;
 
 /// Why the place cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -132,12 +132,14 @@ impl Place {
             let path = path.to_owned();
             move |source| SocketError::Io { what, path, source }
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
-            .map_err(io("make the folder", &self.folder))?;
-        self.check_folder()?;
+        if !self.check_folder()? {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&self.folder)
+                .map_err(io("make the folder", &self.folder))?;
+            self.check_folder()?;
+        }
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)

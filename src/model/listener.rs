@@ -82,12 +82,6 @@ impl Listener {
             .map_or_else(|| format!("uid {}", self.uid), str::to_owned)
     }
 
-    /// Whether `pid` is the owner or a worker.
-    pub fn has_pid(&self, pid: u32) -> bool {
-        self.owner_key().is_some_and(|key| key.pid == pid)
-            || self.workers.iter().any(|worker| worker.key.pid == pid)
-    }
-
     /// What to call it: the owner's service, else that nothing is known.
     pub fn service(&self) -> &str {
         self.owner

@@ -8,7 +8,8 @@ use std::path::Path;
 /// shown, written as `\x1b` or `\u{202e}`: control characters, line and paragraph separators, and
 /// the bidirectional and zero-width formatting characters.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
+    // Nearly every text is plain, and a look at its bytes is many times as fast as one at its chars.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || !text.chars().any(acts) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);

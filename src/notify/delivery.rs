@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use notify_rust::{Hint, Notification, Timeout, Urgency};
-
 use super::Note;
+use crate::platform::notification;
 
 /// How long the notification daemon may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -28,7 +27,7 @@ pub fn deliver(note: &Note) {
     let (sender, shown) = mpsc::channel();
     let wanted = note.clone();
     let work = move || {
-        let result = show(&wanted);
+        let result = notification::show(&wanted.summary, &wanted.body, wanted.problem);
         HANGS.store(false, Ordering::Relaxed);
         let _ = sender.send(result);
     };
@@ -55,40 +54,5 @@ pub fn deliver(note: &Note) {
                 note.body
             );
         }
-    }
-}
-
-fn show(note: &Note) -> Result<(), notify_rust::error::Error> {
-    let mut notification = Notification::new();
-    notification
-        .appname("Freeport")
-        .icon("freeport")
-        .summary(&note.summary)
-        .body(&markup(&note.body))
-        .hint(Hint::Category("network".into()))
-        .hint(Hint::DesktopEntry("freeport".into()))
-        .timeout(Timeout::Milliseconds(8000));
-    if note.problem {
-        notification.urgency(Urgency::Normal);
-    } else {
-        notification.urgency(Urgency::Low);
-    }
-    notification.show().map(drop)
-}
-
-/// Daemons may read the body as markup.
-fn markup(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_no_markup() {
-        assert_eq!(markup("<b>a & b</b>"), "&lt;b&gt;a &amp; b&lt;/b&gt;");
     }
 }

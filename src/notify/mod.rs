@@ -22,7 +22,7 @@ impl Note {
         let port = outcome.port;
         let (summary, problem) = match outcome.result {
             KillResult::Freed => (format!("Port {port} is free"), false),
-            KillResult::StillHeld | KillResult::TakenOver => {
+            KillResult::StillHeld | KillResult::TakenOver | KillResult::StillShared => {
                 (format!("Port {port} is not free"), true)
             }
             _ => (format!("Nothing was killed on port {port}"), true),

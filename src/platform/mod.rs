@@ -7,11 +7,20 @@ pub mod project;
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(any(target_os = "macos", test))]
+mod macos_formats;
+mod unix;
+
 #[cfg(target_os = "linux")]
 use linux as imp;
+#[cfg(target_os = "macos")]
+use macos as imp;
 
 pub use imp::autostart;
 pub use imp::limits;
+pub use imp::notification;
 pub use imp::paths;
 pub use imp::peer;
 pub use imp::process::{ProcessHandle, SignalError, descendants, lineage};

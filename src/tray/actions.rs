@@ -73,8 +73,9 @@ impl Doer {
                 match ask(Request::Kill(kill)) {
                     Reply::Kill(reply) => {
                         for outcome in reply.outcomes {
-                            notify::deliver(&Note::of_kill(&outcome));
+                            let note = Note::of_kill(&outcome);
                             done(Done::Killed(Box::new(outcome)));
+                            notify::deliver(&note);
                         }
                     }
                     Reply::Error(error) => {

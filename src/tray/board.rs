@@ -51,8 +51,10 @@ impl Board {
         menu::conflicts(&self.rows, &self.view) > 0
     }
 
-    /// The menu is about to be shown: its rows stay where they are for a while.
+    /// The menu is about to be shown: it catches up once more, as it was closed until now, and then
+    /// its rows stay where they are for a while.
     pub fn opened(&mut self, at: Instant) {
+        self.apply_latest();
         self.opened = Some(at);
     }
 
@@ -194,6 +196,10 @@ mod tests {
         assert_eq!(ports(&board), [(2999, false), (3001, false)]);
         assert_ne!(board.epoch(), before);
         board.opened(start + FREEZE);
+        board.set_state(state(&[3000]), start + FREEZE, now);
+        assert_eq!(ports(&board), [(2999, true), (3001, true)]);
+        board.opened(start + FREEZE);
+        assert_eq!(ports(&board), [(3000, false)], "opened again");
         board.set_state(state(&[]), start + FREEZE, now);
         board.closed();
         assert_eq!(ports(&board), []);

@@ -1,8 +1,11 @@
 //! The tray on Linux: a StatusNotifierItem with its menu, by ksni.
 //!
 //! ksni keeps the ids of entries while the menu's shape is the same, even when a row has become
-//! another port. An invisible entry that comes or goes with every epoch changes the shape, so that
-//! a click on what was shown before is refused by its id.
+//! another port. Invisible entries, whose number goes with the epoch, give every epoch a shape of
+//! its own, so that a click on what was shown before is refused by its id.
+//!
+//! What the panel and the bus are asked for may take forever, so the thread that does it is not
+//! the one that waits for the end of the app.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +18,7 @@ use super::actions::{Doer, Done};
 use super::board::{Board, FREEZE};
 use super::icon::{CONFLICT, NORMAL, Picture};
 use super::menu::{Action, Item, View};
-use super::{Links, Quit};
+use super::{Links, Quit, States};
 use crate::engine::State;
 use crate::ipc::protocol::TrayStatus;
 use crate::model::Timestamp;
@@ -30,15 +33,20 @@ const BUS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long after the start a panel may come before the user is told that there is none.
 const PANEL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the icon may take to go when the app ends.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How many epochs have a shape of their own: more than can pass between two looks of the panel.
+const EPOCHS: u64 = 8;
+
 /// What reaches the thread that owns the tray.
 enum Message {
-    State(State),
+    State,
     Clicked(Action),
     Opened,
     Done(Done),
     Panel(bool),
     Spawned(Result<Handle<Icon>, ksni::Error>),
-    End(Quit),
+    End,
 }
 
 /// The tray as ksni sees it.
@@ -138,17 +146,17 @@ impl ksni::Tray for Icon {
     }
 
     fn menu(&self) -> Vec<ksni::MenuItem<Icon>> {
-        let mut entries: Vec<_> = self.board.menu().into_iter().map(Icon::entry).collect();
-        if self.board.epoch() % 2 == 1 {
-            entries.push(
-                StandardItem {
-                    visible: false,
-                    ..Default::default()
-                }
-                .into(),
-            );
-        }
-        entries
+        // In front of the first row: what comes after a row could be made up for by fewer rows.
+        let marks = self.board.epoch() % EPOCHS;
+        let mark = |_| {
+            StandardItem {
+                visible: false,
+                ..Default::default()
+            }
+            .into()
+        };
+        let entries = self.board.menu().into_iter().map(Icon::entry);
+        (0..marks).map(mark).chain(entries).collect()
     }
 
     fn menu_about_to_show(&mut self) {
@@ -167,10 +175,9 @@ impl ksni::Tray for Icon {
 }
 
 /// Shows the tray until the app is to end.
-pub fn run(links: Links, states: Receiver<State>, ended: Receiver<Quit>) {
+pub fn run(links: Links, states: States, rings: Receiver<()>, ended: Receiver<Quit>) {
     let (messages, inbox) = mpsc::channel();
-    forward(states, messages.clone(), Message::State);
-    forward(ended, messages.clone(), Message::End);
+    forward(rings, messages.clone());
     follow_session(links.quit.clone());
     spawn(
         Icon {
@@ -179,53 +186,31 @@ pub fn run(links: Links, states: Receiver<State>, ended: Receiver<Quit>) {
         },
         messages.clone(),
     );
-    let messages = Mutex::new(messages);
-    let done = Arc::new(move |done| {
-        drop(
-            messages
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .send(Message::Done(done)),
-        )
-    });
-    let doer = Doer::new(&links, done);
-    doer.read_launch_at_login();
-    let mut desk = Desk {
-        links,
-        doer,
-        tray: None,
-        latest: None,
-        launch_at_login: None,
-        panel: None,
-        missing: Some(Instant::now()),
-        told: false,
-        thaw: None,
+    let (gone, farewell) = mpsc::channel::<()>();
+    let desk = Desk::new(links, states, messages.clone());
+    let work = move || {
+        desk.work(&inbox);
+        drop(gone);
     };
-    loop {
-        match inbox.recv_timeout(desk.next_wake()) {
-            Ok(Message::End(reason)) => {
-                log::info!("ending: {reason:?}");
-                break;
-            }
-            Ok(message) => desk.take(message),
-            Err(RecvTimeoutError::Timeout) => desk.pass(),
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
+    if let Err(error) = std::thread::Builder::new()
+        .name("desk".into())
+        .stack_size(512 * 1024)
+        .spawn(work)
+    {
+        log::warn!("cannot start a thread for the tray: {error}");
     }
-    if let Some(tray) = desk.tray {
-        // The icon goes at once, not when the bus notices; but a bus that hangs holds nobody up.
-        let (gone, wait) = mpsc::channel();
-        std::thread::spawn(move || {
-            tray.shutdown().wait();
-            drop(gone);
-        });
-        let _: Result<(), _> = wait.recv_timeout(Duration::from_millis(500));
+    if let Ok(reason) = ended.recv() {
+        log::info!("ending: {reason:?}");
     }
+    // The icon goes at once, not when the bus notices; but a bus that hangs holds nobody up.
+    let _ = messages.send(Message::End);
+    let _: Result<(), _> = farewell.recv_timeout(FAREWELL);
 }
 
 /// What the thread that owns the tray knows.
 struct Desk {
     links: Links,
+    states: States,
     doer: Doer,
     tray: Option<Handle<Icon>>,
     latest: Option<State>,
@@ -240,11 +225,54 @@ struct Desk {
 }
 
 impl Desk {
+    fn new(links: Links, states: States, messages: Sender<Message>) -> Desk {
+        (links.status)(TrayStatus {
+            shown: false,
+            reason: Some("it is on its way to the panel".to_owned()),
+            hint: None,
+        });
+        let messages = Mutex::new(messages);
+        let done = move |done| {
+            let messages = messages.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(messages.send(Message::Done(done)));
+        };
+        let doer = Doer::new(&links, Arc::new(done));
+        doer.read_launch_at_login();
+        Desk {
+            links,
+            states,
+            doer,
+            tray: None,
+            latest: None,
+            launch_at_login: None,
+            panel: None,
+            missing: Some(Instant::now()),
+            told: false,
+            thaw: None,
+        }
+    }
+
+    /// Works until the app ends, and then takes the icon away.
+    fn work(mut self, inbox: &Receiver<Message>) {
+        loop {
+            match inbox.recv_timeout(self.next_wake()) {
+                Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => self.pass(),
+            }
+        }
+        if let Some(tray) = self.tray {
+            tray.shutdown().wait();
+        }
+    }
+
     fn take(&mut self, message: Message) {
         match message {
-            Message::State(state) => {
-                self.latest = Some(state.clone());
-                self.update(|board| board.set_state(state, Instant::now(), now()));
+            Message::State => {
+                if let Some(state) = self.states.take() {
+                    self.latest = Some(state.clone());
+                    self.update(|board| board.set_state(state, Instant::now(), now()));
+                }
             }
             Message::Clicked(action) => self.doer.start(action),
             Message::Opened => {
@@ -262,7 +290,7 @@ impl Desk {
                 &format!("the session bus cannot be used: {error}"),
                 "start freeport in a desktop session, where DBUS_SESSION_BUS_ADDRESS is set",
             ),
-            Message::End(_) => {}
+            Message::End => {}
         }
     }
 
@@ -404,10 +432,10 @@ fn spawn(item: Icon, messages: Sender<Message>) {
     }
 }
 
-fn forward<T: Send + 'static>(from: Receiver<T>, to: Sender<Message>, wrap: fn(T) -> Message) {
+fn forward(rings: Receiver<()>, to: Sender<Message>) {
     let work = move || {
-        for value in from {
-            if to.send(wrap(value)).is_err() {
+        for () in rings {
+            if to.send(Message::State).is_err() {
                 return;
             }
         }
@@ -441,5 +469,66 @@ fn follow_session(quit: Sender<Quit>) {
         .spawn(work)
     {
         log::warn!("cannot follow the session: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ksni::{MenuItem, Tray as _};
+
+    use super::*;
+    use crate::model::attribute::tests::{process, socket};
+    use crate::model::service::Kind;
+    use crate::model::{Snapshot, attribute};
+
+    fn shape(entries: &[MenuItem<Icon>]) -> String {
+        let one = |entry: &MenuItem<Icon>| match entry {
+            MenuItem::SubMenu(below) => format!("({})", shape(&below.submenu)),
+            _ => ".".to_owned(),
+        };
+        entries.iter().map(one).collect()
+    }
+
+    fn state(ports: std::ops::Range<u16>) -> State {
+        let listeners: Vec<_> = ports
+            .map(|port| {
+                let mut owner = Arc::unwrap_or_clone(process(u32::from(port), "vite", &[1]));
+                owner.kind = Kind::Development;
+                let holder = [Arc::new(owner)];
+                attribute::listeners(&[socket(port, u64::from(port))], |_| &holder, |_| None)
+                    .remove(0)
+            })
+            .collect();
+        State {
+            shadowed: vec![false; listeners.len()],
+            snapshot: Arc::new(Snapshot {
+                scanned_at: now(),
+                gaps: vec![],
+                listeners,
+            }),
+        }
+    }
+
+    /// Else ksni would give the ids of one row to another one.
+    #[test]
+    fn rows_that_changed_give_the_menu_another_shape() {
+        let mut view = view();
+        view.viewer.uid = state(1..2).snapshot.listeners[0].uid;
+        let mut icon = Icon {
+            board: Board::new(view),
+            messages: mpsc::channel().0,
+        };
+        let mut before = String::new();
+        for first in 3000..3040 {
+            for last in [first + 2, first + 3, first + 24, first + 25] {
+                icon.board.set_state(state(first..last), Instant::now(), now());
+                let shape = shape(&icon.menu());
+                assert!(shape.contains('('), "rows are shown: {shape}");
+                assert_ne!(shape, before, "{first}..{last}");
+                before = shape;
+            }
+        }
     }
 }

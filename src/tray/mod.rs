@@ -11,6 +11,7 @@ mod icon;
 mod linux;
 pub mod menu;
 mod rows;
+mod states;
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -19,6 +20,7 @@ use crate::ipc::protocol::{Reply, Request, TrayStatus};
 
 #[cfg(target_os = "linux")]
 pub use linux::run;
+pub use states::{Publisher, States, slot};
 
 /// Why the app is to end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -78,6 +78,8 @@ pub struct Target {
     pub user: String,
     /// The sockets at the port that it owns.
     pub sockets: Vec<SocketId>,
+    /// The sockets at the port that other processes own, and keep.
+    pub others: Vec<SocketId>,
     /// Processes of the same application that share the sockets: signalled only if they keep the
     /// port when the owner is gone.
     pub workers: Vec<Arc<Process>>,
@@ -121,7 +123,10 @@ pub fn target(
         refused.owner = Some(Party::of(owner));
         return Err(refused);
     }
-    let owned = || here.iter().filter(|l| l.owner_key() == Some(owner.key));
+    let is_owned = |l: &&&Listener| l.owner_key() == Some(owner.key);
+    let owned = || here.iter().filter(is_owned);
+    let others = here.iter().filter(|l| !is_owned(l));
+    let others = others.flat_map(|l| l.sockets.iter().copied()).collect();
     let is_of_the_application = |w: &&Arc<Process>| {
         !passes_sockets_on(w)
             && !spared.contains(&w.key.pid)
@@ -142,6 +147,7 @@ pub fn target(
     Ok(Target {
         port,
         user,
+        others,
         owner: Arc::clone(owner),
         sockets: owned().flat_map(|l| l.sockets.iter().copied()).collect(),
         workers,

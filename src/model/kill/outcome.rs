@@ -64,6 +64,8 @@ pub enum KillResult {
     StillHeld,
     /// The process is gone, and another one listens.
     TakenOver,
+    /// The process is gone, and another one that shared the port number listens as before.
+    StillShared,
     /// Nobody listened on the port.
     NothingThere,
     /// The owner may not be seen or signalled by this user.
@@ -221,6 +223,10 @@ impl Outcome {
                     Some(format!("look with 'freeport why {port}'")),
                 ),
             },
+            KillResult::StillShared => (
+                format!("ended {owner}; {holders} uses port {port} too, as before"),
+                Some(format!("look with 'freeport why {port}'")),
+            ),
             KillResult::NothingThere => (format!("nothing listens on port {port}"), None),
             KillResult::NotPermitted => match &self.owner {
                 Some(_) => (

@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::paths;
 
+/// What to do when the entry cannot be read or changed.
+pub const HINT: &str =
+    "check that your configuration folder (XDG_CONFIG_HOME, or ~/.config) can be written";
+
 /// What the entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {

@@ -1,6 +1,11 @@
 //! Limits and settings of the system that decide how its ports are read.
 
 use crate::model::Port;
+use crate::platform::unix::limits::raise_descriptor_limit_to;
+pub use crate::platform::unix::limits::user_id;
+
+/// The longest path that a Unix socket can have (unix(7): 108 bytes with the closing zero).
+pub const SOCKET_PATH_LIMIT: usize = 107;
 
 /// The first and last port that the kernel gives to sockets that do not ask for one
 /// (`net.ipv4.ip_local_port_range`); Linux's default where that cannot be read.
@@ -39,23 +44,8 @@ pub(super) fn processes_are_hidden() -> bool {
     options.next_back().is_some_and(hidden)
 }
 
-/// Raises the number of descriptors that the process may have to what it may have at most.
+/// Raises the number of descriptors that the process may have: each process that is watched costs
+/// one.
 pub fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current < limit.maximum {
-        // Without it, fewer owners are watched.
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: limit.maximum.map(|most| most.min(65_536)),
-                maximum: limit.maximum,
-            },
-        );
-    }
-}
-
-/// The user id that this process acts as.
-pub fn user_id() -> u32 {
-    rustix::process::geteuid().as_raw()
+    raise_descriptor_limit_to(65_536);
 }

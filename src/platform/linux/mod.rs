@@ -4,6 +4,7 @@ pub mod autostart;
 mod facts;
 mod holders;
 pub mod limits;
+pub mod notification;
 pub mod paths;
 pub mod peer;
 mod proc_net;
@@ -12,5 +13,6 @@ pub mod scanner;
 mod sock_diag;
 mod sockets;
 pub mod status;
-mod users;
 pub mod watch;
+
+use super::unix::users;

@@ -1,7 +1,5 @@
 //! Signals to exactly the process that is meant, and its family.
 
-use std::collections::HashMap;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,30 +12,8 @@ use super::facts::{Facts, identity};
 use super::holders;
 use crate::model::{Process, ProcessKey, SocketId};
 use crate::platform::Signal;
-
-/// Why a signal was not sent.
-#[derive(Debug, thiserror::Error)]
-pub enum SignalError {
-    /// The process has ended.
-    #[error("the process has ended")]
-    Gone,
-    /// The process belongs to another user.
-    #[error("not permitted")]
-    NotPermitted,
-    /// The system refused for another reason.
-    #[error("the system refused the signal: {0}")]
-    Other(#[source] io::Error),
-}
-
-impl From<Errno> for SignalError {
-    fn from(errno: Errno) -> SignalError {
-        match errno {
-            Errno::SRCH => SignalError::Gone,
-            Errno::PERM => SignalError::NotPermitted,
-            other => SignalError::Other(other.into()),
-        }
-    }
-}
+use crate::platform::unix::family;
+pub use crate::platform::unix::signal::SignalError;
 
 /// A process that cannot be confused with another one, however often its pid is reused: a pidfd
 /// (pidfd_open(2)) that was checked against the start time after it was opened.
@@ -72,11 +48,7 @@ impl ProcessHandle {
 
     /// Sends the signal.
     pub fn signal(&self, signal: Signal) -> Result<(), SignalError> {
-        let signal = match signal {
-            Signal::Terminate => rustix::process::Signal::TERM,
-            Signal::Kill => rustix::process::Signal::KILL,
-        };
-        Ok(pidfd_send_signal(&self.pidfd, signal)?)
+        Ok(pidfd_send_signal(&self.pidfd, signal.into())?)
     }
 
     /// Waits until it has ended, at most for `timeout`; whether it has.
@@ -105,37 +77,18 @@ impl ProcessHandle {
 
 /// All processes below `key`, each before its parent.
 pub fn descendants(key: ProcessKey) -> Vec<Arc<Process>> {
-    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for pid in holders::pids() {
-        if let Some((_, parent)) = identity(pid) {
-            children.entry(parent).or_default().push(pid);
-        }
-    }
-    let mut below = Vec::new();
-    let mut next = vec![key.pid];
-    while let Some(pid) = next.pop() {
-        let of = children.remove(&pid).unwrap_or_default();
-        below.extend(of.iter().copied());
-        next.extend(of);
-    }
-    // Parents were added before their children.
+    let pids = holders::pids().into_iter();
+    let pairs = pids.filter_map(|pid| Some((pid, identity(pid)?.1)));
     let mut facts = Facts::default();
-    below
+    family::below(key.pid, pairs)
         .into_iter()
-        .rev()
         .filter_map(|pid| facts.of(pid))
         .collect()
 }
 
 /// `pid` and the pids above it, up to init.
 pub fn lineage(pid: u32) -> Vec<u32> {
-    let mut pids = vec![pid];
-    while let Some((_, parent)) =
-        identity(*pids.last().unwrap_or(&0)).filter(|&(_, parent)| parent != 0 && pids.len() < 256)
-    {
-        pids.push(parent);
-    }
-    pids
+    family::lineage(pid, |pid| identity(pid).map(|(_, parent)| parent))
 }
 
 #[cfg(test)]

@@ -276,6 +276,15 @@ impl Scanner {
             }
             tops.insert(top);
         }
+        // Workers that outlived their parent have been adopted by one process: they are siblings.
+        let parent_of = |&top: &u32| super::facts::identity(top).map(|(_, parent)| parent);
+        let parents: HashSet<u32> = tops.iter().filter_map(parent_of).collect();
+        let siblings = parents.into_iter().flat_map(holders::children);
+        for sibling in siblings.collect::<Vec<_>>() {
+            if holds(sibling, &mut visited, found) {
+                tops.insert(sibling);
+            }
+        }
         let mut below: Vec<u32> = tops.into_iter().flat_map(holders::children).collect();
         let mut seen = HashSet::new();
         while let Some(pid) = below.pop() {

@@ -7,11 +7,11 @@ use nix::unistd::{Uid, User};
 
 /// Looks user names up, once each.
 #[derive(Default)]
-pub(super) struct Users(HashMap<u32, Option<Arc<str>>>);
+pub struct Users(HashMap<u32, Option<Arc<str>>>);
 
 impl Users {
     /// The name of `uid`, when it has one.
-    pub(super) fn name(&mut self, uid: u32) -> Option<Arc<str>> {
+    pub fn name(&mut self, uid: u32) -> Option<Arc<str>> {
         self.0
             .entry(uid)
             .or_insert_with(|| {

@@ -1,0 +1,6 @@
+//! What Linux and macOS have in common.
+
+pub mod family;
+pub mod limits;
+pub mod signal;
+pub mod users;
