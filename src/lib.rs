@@ -33,8 +33,8 @@
 //!
 //! - A process is a [`model::ProcessKey`], pid and start time, never a bare pid.
 //! - A socket whose owner cannot be seen is shown without owner; it never looks like a free port.
-//! - A signal goes through a pidfd whose start time was checked after it was opened, to a process
-//!   that has the port's socket open at that moment.
+//! - A signal goes to a process that has the port's socket open at that moment: on Linux through a
+//!   pidfd whose start time was checked after it was opened, on macOS right after that check.
 //! - The engine never waits: looks are made by the scanner, kills on threads of their own.
 //! - Nothing is derived from what could not be seen ([`model::Gap`]).
 //! - Text from other programs is escaped wherever a person reads it.

@@ -8,6 +8,8 @@
 
 mod support;
 
+use std::process::Stdio;
+
 use serde_json::Value;
 use support::app::App;
 use support::processes::{Process, Server, is_alive};
@@ -40,7 +42,9 @@ fn a_supervisor_that_starts_it_again_is_named() {
         let mut bash = home.command("bash");
         bash.arg(&script)
             .env("PYTHON", python())
-            .env("LISTENER", fixture("listener.py"));
+            .env("LISTENER", fixture("listener.py"))
+            // It says when a child was ended by a signal.
+            .stderr(Stdio::null());
         let bash = Process::start(&mut bash);
         let first: Value = serde_json::from_str(&bash.line()).unwrap();
         let port = &first["port"];

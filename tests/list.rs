@@ -222,23 +222,6 @@ fn services_are_named_by_what_they_run() {
         home.listener(listener.port)["owner"]["service"],
         "python listener.py"
     );
-    if there_is("redis-server") {
-        let free = Server::start(&home, "").port;
-        let mut redis = home.command("redis-server");
-        redis.args([
-            "--port",
-            &free.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-        ]);
-        let redis = Process::start(&mut redis);
-        let found = wait_for("redis to listen", || home.listeners(free).pop());
-        assert_eq!(found["owner"]["pid"], redis.pid());
-        assert_eq!(found["owner"]["service"], "redis");
-        assert_eq!(found["owner"]["kind"], "database");
-    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::platform::paths;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let env = env_logger::Env::default().filter_or("FREEPORT_LOG", "info");
+    let env = env_logger::Env::default().filter_or("FREEPORT_LOG", "info,arboard=error");
     env_logger::Builder::from_env(env)
         .format_target(false)
         .init();

@@ -54,10 +54,11 @@ pub enum AppError {
 pub fn run(headless: bool) -> Result<(), AppError> {
     let system = |what| move |source| AppError::System { what, source };
     limits::raise_descriptor_limit();
-    let taken = Place::of_user().take()?;
-    let scans = Arc::new(Mutex::new(Ring::default()));
+    // Before the socket is there, so that no signal leaves it behind.
     let (quit, ended) = mpsc::channel();
     signals::forward(quit.clone()).map_err(system("handle signals"))?;
+    let taken = Place::of_user().take()?;
+    let scans = Arc::new(Mutex::new(Ring::default()));
     let (engine, inbox) = engine_thread::channel();
     let scanner = scan_thread::start(engine.clone(), Arc::clone(&scans))
         .map_err(system("start the scanner"))?;

@@ -221,8 +221,11 @@ fn set_autostart(change: &Autostart) -> Reply {
             },
         }),
         Err(error) => Reply::Error(
-            ErrorReply::new(ErrorCode::Failed, format!("cannot read or change the autostart entry: {error}"))
-                .hint(autostart::HINT),
+            ErrorReply::new(
+                ErrorCode::Failed,
+                format!("cannot read or change the autostart entry: {error}"),
+            )
+            .hint(autostart::HINT),
         ),
     }
 }

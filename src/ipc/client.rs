@@ -9,7 +9,7 @@ use super::socket::{Place, SocketError};
 use crate::platform::peer;
 
 /// How long the app may take to answer, beyond what the request itself takes.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest reply that is read: 65,535 ports of each protocol and some.
 const REPLY_LIMIT: u64 = 256 * 1024 * 1024;
 

@@ -108,8 +108,8 @@ fn is_one_application(a: &Listener, b: &Listener) -> bool {
         && are_related(x, y)
 }
 
-/// Whether one process is an ancestor of the other, or both are the same program started by the
-/// same parent (init and service managers, which start everything, aside).
+/// Whether one process is an ancestor of the other, or both are the same command started in the same
+/// folder by the same parent (init and service managers, which start everything, aside).
 pub fn are_related(x: &Process, y: &Process) -> bool {
     let above = |a: &Process, b: &Process| b.parents.iter().any(|parent| parent.pid == a.key.pid);
     let siblings = || match (x.parents.first(), y.parents.first()) {
@@ -120,6 +120,7 @@ pub fn are_related(x: &Process, y: &Process) -> bool {
                 && x.exe == y.exe
                 && x.name == y.name
                 && x.command == y.command
+                && x.cwd == y.cwd
         }
         _ => false,
     };

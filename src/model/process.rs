@@ -14,7 +14,7 @@ use super::{Project, Timestamp};
 /// pid with its start time is not.
 ///
 /// Written as `PID@START`, with START in the unit of the operating system (on Linux clock ticks
-/// since boot, `/proc/PID/stat` field 22).
+/// since boot, `/proc/PID/stat` field 22; on macOS microseconds since 1970).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessKey {
     /// The process id, never 0.

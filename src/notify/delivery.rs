@@ -33,7 +33,7 @@ pub fn deliver(note: &Note) {
     };
     if let Err(error) = std::thread::Builder::new()
         .name("notification".into())
-        .stack_size(256 * 1024)
+        .stack_size(512 * 1024)
         .spawn(work)
     {
         log::warn!("cannot start a thread for a notification: {error}");

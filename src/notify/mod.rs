@@ -27,7 +27,10 @@ impl Note {
             }
             _ => (format!("Nothing was killed on port {port}"), true),
         };
-        let mut body = sentence(&outcome.message);
+        // The summary has said that it is free.
+        let said = format!("port {port} is free; ");
+        let message = outcome.message.strip_prefix(&said);
+        let mut body = sentence(message.unwrap_or(&outcome.message));
         if let Some(hint) = &outcome.hint {
             body.push(' ');
             body.push_str(&sentence(hint));
@@ -78,6 +81,19 @@ mod tests {
                 summary: "Nothing was killed on port 3000".into(),
                 body: "Nothing listens on port 3000.".into(),
                 problem: true
+            }
+        );
+        let freed = Outcome {
+            result: KillResult::Freed,
+            message: "port 3000 is free; ended vite (pid 7)".into(),
+            ..outcome
+        };
+        assert_eq!(
+            Note::of_kill(&freed),
+            Note {
+                summary: "Port 3000 is free".into(),
+                body: "Ended vite (pid 7).".into(),
+                problem: false
             }
         );
     }

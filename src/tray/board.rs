@@ -1,5 +1,6 @@
 //! What the tray shows now, and how it changes: the rows, the view, and whether the menu is open.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::menu::{self, Action, Item, View};
@@ -9,8 +10,8 @@ use crate::model::kill::{KillResult, Outcome};
 use crate::model::{ProcessKey, Timestamp};
 
 /// How long the menu is taken to be open after it was about to be shown: panels do not say when it
-/// closes.
-pub const FREEZE: Duration = Duration::from_secs(15);
+/// closes. Longer than anybody thinks before a click, as rows move under the pointer after it.
+pub const FREEZE: Duration = Duration::from_secs(60);
 
 /// The model of the tray.
 pub struct Board {
@@ -41,14 +42,14 @@ impl Board {
         self.rows.epoch()
     }
 
-    /// The counts.
+    /// The counts as they are, wherever the rows of the menu may be kept.
     pub fn headline(&self) -> String {
-        menu::headline(&self.rows, &self.view)
+        menu::headline(&self.newest(), &self.view)
     }
 
     /// Whether anything is in conflict.
     pub fn has_conflict(&self) -> bool {
-        menu::conflicts(&self.rows, &self.view) > 0
+        menu::conflicts(&self.newest(), &self.view) > 0
     }
 
     /// The menu is about to be shown: it catches up once more, as it was closed until now, and then
@@ -122,6 +123,16 @@ impl Board {
             .is_some_and(|opened| at.saturating_duration_since(opened) < FREEZE)
     }
 
+    /// The rows that the menu would have if it were closed.
+    fn newest(&self) -> Cow<'_, Rows> {
+        let Some(state) = &self.latest else {
+            return Cow::Borrowed(&self.rows);
+        };
+        let mut rows = Rows::default();
+        rows.replace(&state.snapshot.listeners, &state.shadowed);
+        Cow::Owned(rows)
+    }
+
     fn apply_latest(&mut self) {
         if let Some(state) = self.latest.take() {
             self.rows
@@ -189,6 +200,7 @@ mod tests {
         board.opened(start);
         board.set_state(state(&[2999, 3001]), start + Duration::from_secs(1), now);
         assert_eq!(ports(&board), [(3000, true), (3001, false)]);
+        assert_eq!(board.newest().iter().count(), 2, "but the icon tells all");
         board.pass(start + Duration::from_secs(2), now);
         assert_eq!(ports(&board), [(3000, true), (3001, false)]);
         let before = board.epoch();

@@ -523,7 +523,8 @@ mod tests {
         let mut before = String::new();
         for first in 3000..3040 {
             for last in [first + 2, first + 3, first + 24, first + 25] {
-                icon.board.set_state(state(first..last), Instant::now(), now());
+                icon.board
+                    .set_state(state(first..last), Instant::now(), now());
                 let shape = shape(&icon.menu());
                 assert!(shape.contains('('), "rows are shown: {shape}");
                 assert_ne!(shape, before, "{first}..{last}");

@@ -230,10 +230,10 @@ fn details(row: &Row, view: &View) -> Vec<Item> {
     match &listener.owner {
         Some(owner) => {
             items.push(Item::Info(
-                shorten(&escape(&owner.command), COMMAND).into_owned(),
+                shorten(&escape(without_folder(&owner.command)), COMMAND).into_owned(),
             ));
             items.push(Item::Info(format!(
-                "pid {} · since {}",
+                "pid {} · running for {}",
                 owner.key.pid,
                 long_age_words(owner.started_at.age(view.now))
             )));
@@ -254,7 +254,7 @@ fn details(row: &Row, view: &View) -> Vec<Item> {
         }
     }
     let addresses: Vec<String> = listener.addresses.iter().map(ToString::to_string).collect();
-    items.push(Item::Info(format!("on {}", addresses.join(", "))));
+    items.push(Item::Info(format!("listens on {}", addresses.join(", "))));
     if !listener.workers.is_empty() {
         items.push(Item::Info(format!(
             "shared with {} more",
@@ -317,8 +317,17 @@ fn details(row: &Row, view: &View) -> Vec<Item> {
 fn place(cwd: &Path, branch: Option<&str>, view: &View) -> String {
     let folder = tilde(cwd, view.home.as_deref());
     match branch {
-        Some(branch) => format!("in {folder} ({})", escape(branch)),
+        Some(branch) => format!("in {folder} · branch {}", escape(branch)),
         None => format!("in {folder}"),
+    }
+}
+
+/// The command without the folder of its program, which says less than the arguments behind it.
+fn without_folder(command: &str) -> &str {
+    let program = command.split(' ').next().unwrap_or(command);
+    match program.rfind('/') {
+        Some(slash) if slash + 1 < program.len() => &command[slash + 1..],
+        _ => command,
     }
 }
 
@@ -414,7 +423,7 @@ mod tests {
     fn own_servers_come_first_and_others_below() {
         let listeners = [
             listener(3000, |p| {
-                p.command = "node vite.js".into();
+                p.command = "/usr/bin/node vite.js /etc/hosts".into();
                 p.cwd = Some("/home/me/shop".into());
             }),
             listener(6000, |p| p.kind = Kind::Application),
@@ -423,9 +432,9 @@ mod tests {
         assert_eq!(
             text(&menu(&rows(&listeners), &view()), 0),
             "(2 ports in use)\n--\n\
-             3000   vite · 2h >\n  (node vite.js)\n  (pid 7000 · since 2h 1m)\n  (in ~/shop)\n  (on 127.0.0.1)\n  --\n  \
+             3000   vite · 2h >\n  (node vite.js /etc/hosts)\n  (pid 7000 · running for 2h 1m)\n  (in ~/shop)\n  (listens on 127.0.0.1)\n  --\n  \
              Open http://localhost:3000\n  Copy URL\n  --\n  Kill vite (pid 7000) on 3000\n\
-             Other programs (1) >\n  6000   vite · 2h >\n    (vite)\n    (pid 10000 · since 2h 1m)\n    (on 127.0.0.1)\n    --\n    \
+             Other programs (1) >\n  6000   vite · 2h >\n    (vite)\n    (pid 10000 · running for 2h 1m)\n    (listens on 127.0.0.1)\n    --\n    \
              Open http://localhost:6000\n    Copy URL\n    --\n    Kill vite (pid 10000) on 6000\n\
              --\n[ ] Show system ports\n[x] Launch at login\nQuit Freeport\n"
         );

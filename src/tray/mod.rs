@@ -6,11 +6,16 @@
 
 mod actions;
 mod board;
+#[cfg(target_os = "linux")]
 mod icon;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 pub mod menu;
 mod rows;
+#[cfg(any(target_os = "macos", test))]
+mod shape;
 mod states;
 
 use std::sync::Arc;
@@ -20,6 +25,8 @@ use crate::ipc::protocol::{Reply, Request, TrayStatus};
 
 #[cfg(target_os = "linux")]
 pub use linux::run;
+#[cfg(target_os = "macos")]
+pub use macos::run;
 pub use states::{Publisher, States, slot};
 
 /// Why the app is to end.

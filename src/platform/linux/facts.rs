@@ -1,23 +1,19 @@
 //! What is known of a process, read from `/proc/PID`.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use procfs::FromRead as _;
-use procfs::process::Stat;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::proc_pid::{ProcPid, Stat};
 use crate::model::service;
 use crate::model::{Ancestor, Process, ProcessKey, Project, Timestamp};
 use crate::platform::project;
 
 /// How much of a command line is read: they can be megabytes.
-const COMMAND_LIMIT: u64 = 4096;
+const COMMAND_LIMIT: usize = 4096;
 /// How much of a parent's command line is kept.
 const PARENT_COMMAND_LIMIT: usize = 256;
 /// How many parents are followed.
@@ -27,47 +23,36 @@ const DEPTH_LIMIT: usize = 64;
 #[derive(Default)]
 pub(super) struct Facts {
     processes: HashMap<ProcessKey, Arc<Process>>,
-    lineages: HashMap<u32, (ProcessKey, Arc<[Ancestor]>)>,
+    // Of the look that is made now.
+    lineages: HashMap<u32, Arc<[Ancestor]>>,
     projects: HashMap<PathBuf, Option<Arc<Project>>>,
 }
 
 /// The identity of the process that has `pid` now, and its parent's pid.
 pub(super) fn identity(pid: u32) -> Option<(ProcessKey, u32)> {
-    let stat = stat(pid)?;
-    Some((
-        ProcessKey {
-            pid,
-            start: stat.starttime,
-        },
-        u32::try_from(stat.ppid).ok()?,
-    ))
-}
-
-fn stat(pid: u32) -> Option<Stat> {
-    Stat::from_read(File::open(format!("/proc/{pid}/stat")).ok()?).ok()
+    let stat = Stat::of(pid)?;
+    let start = stat.starttime;
+    Some((ProcessKey { pid, start }, stat.ppid))
 }
 
 impl Facts {
     /// The facts of the process that has `pid` now; `None` when it is gone.
     pub(super) fn of(&mut self, pid: u32) -> Option<Arc<Process>> {
-        let stat = stat(pid)?;
-        let key = ProcessKey {
-            pid,
-            start: stat.starttime,
-        };
+        let folder = ProcPid::open(pid)?;
+        let stat = folder.stat()?;
+        let start = stat.starttime;
+        let key = ProcessKey { pid, start };
         if let Some(known) = self.processes.get(&key) {
             return Some(Arc::clone(known));
         }
-        let process = Arc::new(self.read(key, &stat));
+        let process = Arc::new(self.read(key, &folder, &stat));
         self.processes.insert(key, Arc::clone(&process));
         Some(process)
     }
 
-    /// Forgets everything but the processes for which `keep` holds, and what hangs on them.
+    /// Forgets everything but the processes for which `keep` holds.
     pub(super) fn keep(&mut self, keep: impl Fn(&ProcessKey) -> bool) {
         self.processes.retain(|key, _| keep(key));
-        self.lineages.clear();
-        self.projects.clear();
     }
 
     /// Forgets the processes for which `forget` holds, so that they are read again.
@@ -75,17 +60,21 @@ impl Facts {
         self.keep(|key| !forget(key));
     }
 
-    fn read(&mut self, key: ProcessKey, stat: &Stat) -> Process {
-        let folder = format!("/proc/{}", key.pid);
-        let folder = Path::new(&folder);
+    /// Ends a look: parents and projects may be others at the next one.
+    pub(super) fn end_look(&mut self) {
+        self.lineages.clear();
+        self.projects.clear();
+    }
+
+    fn read(&mut self, key: ProcessKey, folder: &ProcPid, stat: &Stat) -> Process {
         let args = arguments(folder);
-        let exe = link(folder, "exe").map(|(path, _)| path);
-        let (cwd, cwd_deleted) =
-            link(folder, "cwd").map_or((None, false), |(path, deleted)| (Some(path), deleted));
+        let exe = folder.link("exe").map(|(path, _)| path);
+        let (cwd, cwd_deleted) = folder
+            .link("cwd")
+            .map_or((None, false), |(path, deleted)| (Some(path), deleted));
         let name = name_of(&stat.comm, exe.as_deref());
         let service = service::identify(&name, &args);
-        let parents =
-            u32::try_from(stat.ppid).map_or_else(|_| Arc::from([]), |ppid| self.lineage(ppid));
+        let parents = self.lineage(stat.ppid);
         let direct = parents
             .first()
             .is_some_and(|parent| parent.pid == 1 || parent.name == "systemd");
@@ -99,7 +88,7 @@ impl Facts {
             exe,
             cwd,
             cwd_deleted,
-            uid: effective_uid(folder).unwrap_or(u32::MAX),
+            uid: folder.effective_uid().unwrap_or(u32::MAX),
             started_at: started_at(stat.starttime),
             terminal: terminal(stat.tty_nr),
             unit: if direct { unit(folder) } else { None },
@@ -121,21 +110,21 @@ impl Facts {
 
     /// The process `pid` and its parents, nearest first, up to init.
     fn lineage(&mut self, pid: u32) -> Arc<[Ancestor]> {
+        if let Some(known) = self.lineages.get(&pid) {
+            return Arc::clone(known);
+        }
         let mut chain = Vec::new();
         let mut next = pid;
         while next != 0 && chain.len() < DEPTH_LIMIT {
-            let Some(stat) = stat(next) else { break };
-            if let Some((key, known)) = self
-                .lineages
-                .get(&next)
-                .filter(|(key, _)| key.start == stat.starttime)
-            {
-                debug_assert_eq!(key.pid, next);
+            if let Some(known) = self.lineages.get(&next) {
                 chain.extend(known.iter().cloned());
                 break;
             }
-            let folder = PathBuf::from(format!("/proc/{next}"));
-            let exe = link(&folder, "exe").map(|(path, _)| path);
+            let Some((folder, stat)) = ProcPid::open(next).and_then(|f| f.stat().map(|s| (f, s)))
+            else {
+                break;
+            };
+            let exe = folder.link("exe").map(|(path, _)| path);
             let mut command = command_of(&arguments(&folder), &stat.comm);
             command.truncate(command.floor_char_boundary(PARENT_COMMAND_LIMIT));
             chain.push(Ancestor {
@@ -143,12 +132,10 @@ impl Facts {
                 name: name_of(&stat.comm, exe.as_deref()),
                 command,
             });
-            next = u32::try_from(stat.ppid).unwrap_or(0);
+            next = stat.ppid;
         }
         let chain: Arc<[Ancestor]> = chain.into();
-        if let Some((key, _)) = identity(pid) {
-            self.lineages.insert(pid, (key, Arc::clone(&chain)));
-        }
+        self.lineages.insert(pid, Arc::clone(&chain));
         chain
     }
 }
@@ -175,16 +162,11 @@ fn command_of(args: &[String], comm: &str) -> String {
     }
 }
 
-fn arguments(folder: &Path) -> Vec<String> {
-    let mut bytes = Vec::new();
-    let Ok(file) = File::open(folder.join("cmdline")) else {
-        return Vec::new();
-    };
-    if file.take(COMMAND_LIMIT).read_to_end(&mut bytes).is_err() {
-        return Vec::new();
-    }
-    while bytes.last() == Some(&0) {
-        bytes.pop();
+fn arguments(folder: &ProcPid) -> Vec<String> {
+    let mut buffer = [0; COMMAND_LIMIT];
+    let mut bytes = folder.read("cmdline", &mut buffer).unwrap_or_default();
+    while let Some(rest) = bytes.strip_suffix(&[0]) {
+        bytes = rest;
     }
     if bytes.is_empty() {
         return Vec::new();
@@ -193,31 +175,6 @@ fn arguments(folder: &Path) -> Vec<String> {
         .split(|&byte| byte == 0)
         .map(|word| String::from_utf8_lossy(word).trim_end().to_owned())
         .collect()
-}
-
-/// The target of a link, and whether the kernel says that it was deleted.
-fn link(folder: &Path, name: &str) -> Option<(PathBuf, bool)> {
-    let target = std::fs::read_link(folder.join(name)).ok()?;
-    match target.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
-        Some(path) if !target.exists() => Some((
-            PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())),
-            true,
-        )),
-        _ => Some((target, false)),
-    }
-}
-
-/// The second number of the `Uid:` line of `/proc/PID/status`. The owner of the folder would be
-/// cheaper, but is root for processes that may not be dumped.
-fn effective_uid(folder: &Path) -> Option<u32> {
-    let mut text = String::new();
-    File::open(folder.join("status"))
-        .ok()?
-        .take(4096)
-        .read_to_string(&mut text)
-        .ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 fn started_at(ticks: u64) -> Timestamp {
@@ -247,13 +204,9 @@ fn terminal(tty_nr: i32) -> Option<String> {
 }
 
 /// The systemd service that the process is in.
-fn unit(folder: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(folder.join("cgroup"))
-        .ok()?
-        .take(4096)
-        .read_to_string(&mut text)
-        .ok()?;
+fn unit(folder: &ProcPid) -> Option<String> {
+    let mut buffer = [0; 4096];
+    let text = std::str::from_utf8(folder.read("cgroup", &mut buffer)?).ok()?;
     let path = text.lines().find_map(|line| {
         line.strip_prefix("0::")
             .or_else(|| line.split_once(":name=systemd:").map(|(_, path)| path))

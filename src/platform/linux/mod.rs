@@ -8,6 +8,7 @@ pub mod notification;
 pub mod paths;
 pub mod peer;
 mod proc_net;
+mod proc_pid;
 pub mod process;
 pub mod scanner;
 mod sock_diag;

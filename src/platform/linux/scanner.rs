@@ -118,6 +118,7 @@ impl Scanner {
             self.facts.keep(|key| known.contains(key));
             self.last.clone_from(&self.sockets);
         }
+        self.facts.end_look();
         changed
     }
 

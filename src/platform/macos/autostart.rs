@@ -51,13 +51,15 @@ pub fn state() -> io::Result<State> {
         )
     })?;
     let exe = std::env::current_exe()?;
-    Ok(if agent.disabled || !agent.at_login || agent.command.is_empty() {
-        State::Disabled
-    } else if agent.command == [&*exe.to_string_lossy(), "app"] {
-        State::Enabled
-    } else {
-        State::Elsewhere(agent.command.join(" "))
-    })
+    Ok(
+        if agent.disabled || !agent.at_login || agent.command.is_empty() {
+            State::Disabled
+        } else if agent.command == [&*exe.to_string_lossy(), "app"] {
+            State::Enabled
+        } else {
+            State::Elsewhere(agent.command.join(" "))
+        },
+    )
 }
 
 /// Makes this program start at login, or not.

@@ -142,7 +142,6 @@ impl Facts {
         self.lineages.insert(pid, Arc::clone(&chain));
         chain
     }
-
 }
 
 /// Its arguments. None of processes of other users.

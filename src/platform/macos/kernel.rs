@@ -85,9 +85,8 @@ unsafe fn info<T>(pid: u32, flavor: c_int) -> Option<T> {
     let mut info = MaybeUninit::<T>::zeroed();
     let size = c_int::try_from(size_of::<T>()).ok()?;
     // SAFETY: there is room for `size` bytes.
-    let written = unsafe {
-        libc::proc_pidinfo(pid.cast_signed(), flavor, 0, info.as_mut_ptr().cast(), size)
-    };
+    let written =
+        unsafe { libc::proc_pidinfo(pid.cast_signed(), flavor, 0, info.as_mut_ptr().cast(), size) };
     // A failure is 0, and never less than the whole is written.
     // SAFETY: all of it was written, and any bytes are numbers.
     (written == size).then(|| unsafe { info.assume_init() })
@@ -99,13 +98,17 @@ pub(super) fn text(chars: &[std::ffi::c_char]) -> Vec<u8> {
     until_zero.map(|&c| c.cast_unsigned()).collect()
 }
 
-/// The folder for temporary files that macOS makes for each user (confstr(3)): what TMPDIR is at
-/// login, whatever it is now.
-pub(super) fn user_temporary_folder() -> Option<PathBuf> {
+/// The folder that macOS makes for each user, on the local disk and closed to others, and does not
+/// clean by itself (confstr(3), `_CS_DARWIN_USER_CACHE_DIR`).
+pub(super) fn user_folder() -> Option<PathBuf> {
     let mut path = vec![0u8; 1024];
     // SAFETY: there is room for as many bytes as it is told.
     let length = unsafe {
-        libc::confstr(libc::_CS_DARWIN_USER_TEMP_DIR, path.as_mut_ptr().cast(), path.len())
+        libc::confstr(
+            libc::_CS_DARWIN_USER_CACHE_DIR,
+            path.as_mut_ptr().cast(),
+            path.len(),
+        )
     };
     // The length counts the closing zero; 0 is a failure.
     if length < 2 || length > path.len() {

@@ -11,12 +11,14 @@ pub fn data_dir() -> Option<PathBuf> {
         .or_else(|| Some(home()?.join("Library/Application Support/Freeport")))
 }
 
-/// `$FREEPORT_RUNTIME_DIR`, else `freeport` in the user's own folder for temporary files (what
-/// `$TMPDIR` is at login: shells and build tools that change it must find the same app), else a
+/// `$FREEPORT_RUNTIME_DIR`, else `freeport` in the user's own folder below `/var/folders`, else a
 /// folder of this user under the temporary folder.
+///
+/// Not `$TMPDIR`: macOS removes files there that nobody opened for three days, the lock among them,
+/// and shells and build tools that change it would not find the app.
 pub fn runtime_dir() -> PathBuf {
     absolute("FREEPORT_RUNTIME_DIR")
-        .or_else(|| Some(kernel::user_temporary_folder()?.join("freeport")))
+        .or_else(|| Some(kernel::user_folder()?.join("freeport")))
         .unwrap_or_else(|| env::temp_dir().join(format!("freeport-{}", super::limits::user_id())))
 }
 

@@ -77,7 +77,10 @@ impl ProcessHandle {
         let mut events = [watch::exit_of(0, EvFlags::empty())];
         while !self.ended.load(Ordering::Acquire) {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.queue.kevent(&[], &mut events, Some(watch::timespec(left))) {
+            match self
+                .queue
+                .kevent(&[], &mut events, Some(watch::timespec(left)))
+            {
                 Ok(0) if Instant::now() >= deadline => return false,
                 Ok(0) | Err(nix::errno::Errno::EINTR) => {}
                 // It is told only once.

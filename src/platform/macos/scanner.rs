@@ -152,8 +152,7 @@ impl Scanner {
             holders::search(pid, &mut self.held);
         }
         if !self.only.is_empty() {
-            self.held
-                .retain(|one| self.only.contains(&one.socket.port));
+            self.held.retain(|one| self.only.contains(&one.socket.port));
         }
     }
 

@@ -73,10 +73,7 @@ impl Watch {
     pub fn wait(&mut self, timeout: Duration) -> Woken {
         let mut events = [exit_of(0, EvFlags::empty()); 64];
         let mut woken = Woken::default();
-        let Ok(count) = self
-            .queue
-            .kevent(&[], &mut events, Some(timespec(timeout)))
-        else {
+        let Ok(count) = self.queue.kevent(&[], &mut events, Some(timespec(timeout))) else {
             return woken;
         };
         for event in &events[..count.min(events.len())] {

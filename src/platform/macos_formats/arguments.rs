@@ -36,7 +36,10 @@ mod tests {
 
     #[test]
     fn arguments_end_where_the_environment_starts() {
-        let bytes = block(3, "/bin/node\0\0\0\0node\0server.js\0--port=3000\0SECRET=1\0");
+        let bytes = block(
+            3,
+            "/bin/node\0\0\0\0node\0server.js\0--port=3000\0SECRET=1\0",
+        );
         assert_eq!(
             arguments(&bytes, 4096),
             ["node", "server.js", "--port=3000"]
@@ -53,7 +56,12 @@ mod tests {
 
     #[test]
     fn nonsense_gives_none() {
-        for bytes in [&b""[..], &[1, 0], &block(0, "/x\0x\0"), &block(-1, "/x\0x\0")] {
+        for bytes in [
+            &b""[..],
+            &[1, 0],
+            &block(0, "/x\0x\0"),
+            &block(-1, "/x\0x\0"),
+        ] {
             assert_eq!(arguments(bytes, 4096), [""; 0]);
         }
         assert_eq!(arguments(&block(2, "/x"), 4096), [""]);

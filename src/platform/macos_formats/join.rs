@@ -94,7 +94,13 @@ mod tests {
 
     #[test]
     fn a_socket_of_two_processes_is_one() {
-        let mut open = vec![held(3000, 2), Held { pid: 10, ..held(3000, 2) }];
+        let mut open = vec![
+            held(3000, 2),
+            Held {
+                pid: 10,
+                ..held(3000, 2)
+            },
+        ];
         assert_eq!(ids(&join(&[socket(3000, 2)], &mut open, true)), [(3000, 2)]);
     }
 }

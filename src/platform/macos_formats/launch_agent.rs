@@ -47,7 +47,9 @@ pub fn read(text: &str) -> Option<Agent> {
     }
     if let Some(program) = program {
         // What is executed; the first argument is then only what it is called.
-        agent.command.splice(..agent.command.len().min(1), [program]);
+        agent
+            .command
+            .splice(..agent.command.len().min(1), [program]);
     }
     (seen && depth == 0).then_some(agent)
 }
@@ -66,7 +68,11 @@ impl<'a> Iterator for Pieces<'a> {
                 self.0 = rest;
                 return (!text.is_empty()).then_some(Piece::Text(text));
             };
-            let end = if inside.starts_with("!--") { "-->" } else { ">" };
+            let end = if inside.starts_with("!--") {
+                "-->"
+            } else {
+                ">"
+            };
             let Some((tag, rest)) = inside.split_once(end) else {
                 self.0 = "";
                 return None;
@@ -123,7 +129,11 @@ mod tests {
     fn it_can_be_switched_off() {
         let off = WRITTEN.replace("<key>Label", "<key>Disabled</key><true/><key>Label");
         assert!(read(&off).unwrap().disabled);
-        assert!(!read(&WRITTEN.replace("<true/>", "<false />")).unwrap().at_login);
+        assert!(
+            !read(&WRITTEN.replace("<true/>", "<false />"))
+                .unwrap()
+                .at_login
+        );
         let nested = WRITTEN.replace(
             "<key>RunAtLoad</key>\n  <true/>",
             "<key>KeepAlive</key><dict><key>RunAtLoad</key><true/></dict>",
@@ -144,7 +154,13 @@ mod tests {
 
     #[test]
     fn other_files_are_no_property_lists() {
-        for text in ["", "bplist00\u{1}", "<html></html>", &WRITTEN[..300], "<plist></dict>"] {
+        for text in [
+            "",
+            "bplist00\u{1}",
+            "<html></html>",
+            &WRITTEN[..300],
+            "<plist></dict>",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(read("<plist></plist>"), Some(Agent::default()));

@@ -68,7 +68,9 @@ pub fn sockets(
     rest = skip(rest, header)?;
     let mut draft = Draft::default();
     while !rest.is_empty() {
-        let record = rest.get(..length(rest).ok_or(UnknownForm)?).ok_or(UnknownForm)?;
+        let record = rest
+            .get(..length(rest).ok_or(UnknownForm)?)
+            .ok_or(UnknownForm)?;
         if record.len() <= HEADER {
             break;
         }

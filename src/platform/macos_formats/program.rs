@@ -9,7 +9,9 @@ const SYSTEM: [&str; 4] = ["/System", "/usr/libexec", "/usr/sbin", "/Library/App
 
 /// The name of the program that developers know, from the one that the kernel has and the file.
 pub fn name(kernel: &str, exe: Option<&Path>) -> String {
-    let file = exe.and_then(Path::file_name).map(|file| file.to_string_lossy());
+    let file = exe
+        .and_then(Path::file_name)
+        .map(|file| file.to_string_lossy());
     match (kernel, file) {
         // The framework build of Python calls itself so.
         ("Python", _) => "python".to_owned(),
@@ -41,10 +43,14 @@ mod tests {
     #[test]
     fn names() {
         let named = |kernel, exe: &str| name(kernel, Some(Path::new(exe)));
-        let framework = "/opt/homebrew/Frameworks/Python.framework/Resources/Python.app/Contents/MacOS/Python";
+        let framework =
+            "/opt/homebrew/Frameworks/Python.framework/Resources/Python.app/Contents/MacOS/Python";
         assert_eq!(named("Python", framework), "python");
         assert_eq!(named("", "/usr/local/bin/node"), "node");
-        assert_eq!(named("a-rather-long-n", "/x/a-rather-long-name"), "a-rather-long-name");
+        assert_eq!(
+            named("a-rather-long-n", "/x/a-rather-long-name"),
+            "a-rather-long-name"
+        );
         assert_eq!(named("node", "/x/node20"), "node");
         assert_eq!(name("node", None), "node");
     }
@@ -53,8 +59,14 @@ mod tests {
     fn kinds() {
         let kind = |exe: &str| kind_by_place(Path::new(exe));
         assert_eq!(kind("/usr/libexec/rapportd"), Kind::System);
-        assert_eq!(kind("/System/Library/CoreServices/ControlCenter.app/Contents/MacOS/ControlCenter"), Kind::System);
-        assert_eq!(kind("/Applications/Slack.app/Contents/MacOS/Slack"), Kind::Application);
+        assert_eq!(
+            kind("/System/Library/CoreServices/ControlCenter.app/Contents/MacOS/ControlCenter"),
+            Kind::System
+        );
+        assert_eq!(
+            kind("/Applications/Slack.app/Contents/MacOS/Slack"),
+            Kind::Application
+        );
         assert_eq!(kind("/Users/me/shop/target/debug/shop"), Kind::Unknown);
         assert_eq!(kind("/Systems/x"), Kind::Unknown);
     }

@@ -1,0 +1,56 @@
+//! Load: other processes that listen, from `busy_box.py`.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, bail};
+
+/// A running load. It ends when this is dropped, and when this process ends.
+pub struct Load(Child);
+
+/// How much of it.
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub processes: u32,
+    pub descriptors: u32,
+    pub connections: u32,
+}
+
+impl Load {
+    /// Starts it and waits until all of it is there. `base` is its first port.
+    pub fn start(size: Size, base: u16) -> anyhow::Result<Load> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/busy_box.py");
+        let child = Command::new("python3")
+            .arg(script)
+            .args([size.processes, size.descriptors, size.connections, 600].map(|n| n.to_string()))
+            .arg(base.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start python3, which makes the load")?;
+        let mut load = Load(child);
+        let mut line = String::new();
+        if let Some(output) = &mut load.0.stdout {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        if line.trim() != "ready" {
+            let mut why = String::new();
+            if let Some(errors) = &mut load.0.stderr {
+                errors.read_to_string(&mut why)?;
+            }
+            bail!(
+                "no load: {}; --base PORT chooses other ports",
+                why.trim().lines().last().unwrap_or("it ended")
+            );
+        }
+        Ok(load)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}

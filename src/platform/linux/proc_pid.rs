@@ -1,0 +1,137 @@
+//! The folder of one process, `/proc/PID`, held open: what is read through it is of that process,
+//! even when its pid has gone to another one meanwhile. One system call a file, as a rule.
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use rustix::fs::{CWD, Mode, OFlags, fstat, open, openat, readlinkat};
+
+/// An open `/proc/PID`.
+pub(super) struct ProcPid(OwnedFd);
+
+/// What Freeport reads of `/proc/PID/stat` (proc(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stat {
+    /// What the process calls itself, cut off after 15 bytes by the kernel.
+    pub(super) comm: String,
+    /// The pid of its parent; 0 for none.
+    pub(super) ppid: u32,
+    /// The device number of its terminal; 0 for none.
+    pub(super) tty_nr: i32,
+    /// When it started, in clock ticks since boot.
+    pub(super) starttime: u64,
+}
+
+impl ProcPid {
+    /// Opens the folder of the process that has `pid` now; `None` when there is none.
+    pub(super) fn open(pid: u32) -> Option<ProcPid> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        open(format!("/proc/{pid}"), flags, Mode::empty())
+            .ok()
+            .map(ProcPid)
+    }
+
+    /// The start of a file, as much as fits. The kernel gives these files out in one piece.
+    pub(super) fn read<'a>(&self, file: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        read_at(&self.0, file, buffer)
+    }
+
+    /// The target of a link, and whether the kernel says that it was deleted.
+    pub(super) fn link(&self, name: &str) -> Option<(PathBuf, bool)> {
+        let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
+        let target = readlinkat(&self.0, name, Vec::new()).ok()?;
+        let target = target.as_bytes();
+        match target.strip_suffix(b" (deleted)") {
+            Some(before) if !path(target).exists() => Some((path(before), true)),
+            _ => Some((path(target), false)),
+        }
+    }
+
+    /// What `stat` says.
+    pub(super) fn stat(&self) -> Option<Stat> {
+        let mut buffer = [0; 1024];
+        Stat::parse(self.read("stat", &mut buffer)?)
+    }
+
+    /// The user that the process acts as. It is who owns the folder itself, unlike the files in
+    /// it, which are root's when the process may not be dumped (`task_dump_owner` in
+    /// fs/proc/base.c).
+    pub(super) fn effective_uid(&self) -> Option<u32> {
+        fstat(&self.0).ok().map(|stat| stat.st_uid)
+    }
+}
+
+impl Stat {
+    /// What `/proc/PID/stat` says of the process that has `pid` now.
+    pub(super) fn of(pid: u32) -> Option<Stat> {
+        let mut buffer = [0; 1024];
+        Stat::parse(read_at(CWD, &format!("/proc/{pid}/stat"), &mut buffer)?)
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Stat> {
+        // What the process calls itself may have spaces, brackets and newlines in it.
+        let start = bytes.iter().position(|&byte| byte == b'(')? + 1;
+        let end = bytes.iter().rposition(|&byte| byte == b')')?;
+        let comm = String::from_utf8_lossy(bytes.get(start..end)?).into_owned();
+        let rest = std::str::from_utf8(bytes.get(end + 1..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        Some(Stat {
+            comm,
+            ppid: fields.nth(1)?.parse().ok()?,
+            tty_nr: fields.nth(2)?.parse().ok()?,
+            starttime: fields.nth(14)?.parse().ok()?,
+        })
+    }
+}
+
+fn read_at<'a>(
+    folder: impl std::os::fd::AsFd,
+    file: &str,
+    buffer: &'a mut [u8],
+) -> Option<&'a [u8]> {
+    let file = openat(
+        folder,
+        file,
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .ok()?;
+    let length = rustix::io::read(&file, &mut *buffer).ok()?;
+    buffer.get(..length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_look_like_the_rest_of_the_line() {
+        let line =
+            b"42 (a) S 1 (b\xff) R 7 42 42 34816 42 4194304 1 2 3 4 5 6 7 8 20 0 1 0 9000 1 2\n";
+        let expected = Stat {
+            comm: "a) S 1 (b\u{fffd}".to_owned(),
+            ppid: 7,
+            tty_nr: 34816,
+            starttime: 9000,
+        };
+        assert_eq!(Stat::parse(line), Some(expected));
+        for cut in 0..line.len() - 8 {
+            assert_eq!(Stat::parse(&line[..cut]), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn this_process_is_read_the_same_by_folder_and_by_pid() {
+        let me = std::process::id();
+        let folder = ProcPid::open(me).unwrap();
+        let stat = folder.stat().unwrap();
+        assert_eq!(Stat::of(me).as_ref(), Some(&stat));
+        assert_eq!(stat.ppid, std::os::unix::process::parent_id());
+        assert_eq!(
+            folder.effective_uid(),
+            Some(rustix::process::geteuid().as_raw())
+        );
+    }
+}
