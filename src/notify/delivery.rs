@@ -1,5 +1,6 @@
 //! Handing a notification to the desktop, without ever waiting for it for long.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ static HANGS: AtomicBool = AtomicBool::new(false);
 /// Shows a notification. Waits for at most a few seconds, so never call it where that matters.
 /// Without a notification daemon, the note goes to the log.
 pub fn deliver(note: &Note) {
-    if HANGS.load(Ordering::Relaxed) {
+    if HANGS.load(Ordering::Acquire) {
         log::info!(
             "not shown, as the notification daemon hangs: {}: {}",
             note.summary,
@@ -26,9 +27,13 @@ pub fn deliver(note: &Note) {
     }
     let (sender, shown) = mpsc::channel();
     let wanted = note.clone();
+    let late = Arc::new(AtomicBool::new(false));
+    let was_late = Arc::clone(&late);
     let work = move || {
         let result = notification::show(&wanted.summary, &wanted.body, wanted.problem);
-        HANGS.store(false, Ordering::Relaxed);
+        if was_late.swap(true, Ordering::AcqRel) {
+            HANGS.store(false, Ordering::Release);
+        }
         let _ = sender.send(result);
     };
     if let Err(error) = std::thread::Builder::new()
@@ -47,7 +52,11 @@ pub fn deliver(note: &Note) {
             note.body
         ),
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            HANGS.store(true, Ordering::Relaxed);
+            // Unless it has answered in this very moment.
+            HANGS.store(true, Ordering::Release);
+            if late.swap(true, Ordering::AcqRel) {
+                HANGS.store(false, Ordering::Release);
+            }
             log::warn!(
                 "the notification daemon does not answer: {}: {}",
                 note.summary,

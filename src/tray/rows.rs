@@ -5,7 +5,8 @@
 //! whenever the rows are other ones than before, the epoch changes, by which clicks that were
 //! aimed at the old ones are told apart.
 
-use crate::model::{Listener, Port, ProcessKey, Protocol};
+use crate::model::visibility::Traits;
+use crate::model::{Listener, ProcessKey};
 
 /// A listener in the menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub struct Row {
     pub gone: bool,
 }
 
-/// What makes a row the row that it is.
-type Identity = (Port, Protocol, Option<ProcessKey>, u32);
+/// What makes a row the row that it is, and decides where it stands.
+type Identity = (Traits, Option<ProcessKey>);
 
 impl Row {
     fn identity(&self) -> Identity {
@@ -28,12 +29,7 @@ impl Row {
 }
 
 fn identity(listener: &Listener) -> Identity {
-    (
-        listener.port,
-        listener.protocol,
-        listener.owner_key(),
-        listener.uid,
-    )
+    (listener.traits(), listener.owner_key())
 }
 
 /// The rows in the order shown.

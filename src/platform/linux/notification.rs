@@ -1,7 +1,25 @@
 //! Showing a notification: by the Desktop Notifications Specification.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
 use notify_rust::error::Error;
 use notify_rust::{Hint, Notification, Timeout, Urgency};
+
+/// The picture in a notification.
+const PICTURE: &[u8] = include_bytes!("../../../icons/hicolor/48x48/apps/freeport.png");
+
+/// Where the picture is, for the daemon to read: next to the app's socket, as the icon theme has it
+/// only where Freeport was installed as a package.
+fn picture() -> String {
+    static PLACE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let place = PLACE.get_or_init(|| {
+        let place = super::paths::runtime_dir().join("freeport.png");
+        std::fs::write(&place, PICTURE).ok().map(|()| place)
+    });
+    let path = place.as_ref().and_then(|place| place.to_str());
+    path.unwrap_or("freeport").to_owned()
+}
 
 /// Shows a notification. `problem` makes it harder to miss.
 pub fn show(summary: &str, body: &str, problem: bool) -> Result<(), Error> {
@@ -12,7 +30,7 @@ pub fn show(summary: &str, body: &str, problem: bool) -> Result<(), Error> {
     };
     Notification::new()
         .appname("Freeport")
-        .icon("freeport")
+        .icon(&picture())
         .summary(summary)
         .body(&markup(body))
         .hint(Hint::Category("network".into()))
