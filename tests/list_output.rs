@@ -119,7 +119,7 @@ fn what_looks_like_a_client_is_hidden_and_counted() {
         );
         let table = home.run(&format!("list {name}")).ends(0).out;
         assert!(
-            table.contains("1 port of the system and of other users hidden; --all"),
+            table.contains("1 more hidden (system, other users, UDP clients); --all"),
             "{table}"
         );
         let list = home
@@ -142,7 +142,7 @@ fn what_looks_like_a_client_is_hidden_and_counted() {
     let ran = home.run(&format!("list {name}")).ends(3);
     assert!(
         ran.err
-            .contains("1 of the system and of other users match: --all"),
+            .contains("1 hidden ones match (system, other users, UDP clients): --all"),
         "{ran:?}"
     );
 }
@@ -269,7 +269,7 @@ fn colours_only_on_a_terminal_that_wants_them() {
         assert!(!home.run(&line).ends(0).out.contains('\x1b'));
     }
     for line in [
-        "kill 1",
+        "kill 1 --dry-run",
         "list 1",
         "why 1",
         "status",

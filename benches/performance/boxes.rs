@@ -1,6 +1,7 @@
 //! Load: other processes that listen, from `busy_box.py`.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -17,8 +18,9 @@ pub struct Size {
 }
 
 impl Load {
-    /// Starts it and waits until all of it is there. `base` is its first port.
-    pub fn start(size: Size, base: u16) -> anyhow::Result<Load> {
+    /// Starts it and waits until all of it is there.
+    pub fn start(size: Size) -> anyhow::Result<Load> {
+        let base = free_ports(size.processes)?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/busy_box.py");
         let child = Command::new("python3")
             .arg(script)
@@ -40,12 +42,24 @@ impl Load {
                 errors.read_to_string(&mut why)?;
             }
             bail!(
-                "no load: {}; --base PORT chooses other ports",
+                "there is no load: {}",
                 why.trim().lines().last().unwrap_or("it ended")
             );
         }
         Ok(load)
     }
+}
+
+/// The first of `count` ports and one more in a row that nobody has, below the ephemeral ones.
+fn free_ports(count: u32) -> anyhow::Result<u16> {
+    let is_free = |port: u32| {
+        let port = u16::try_from(port).unwrap_or_default();
+        TcpListener::bind(("127.0.0.1", port)).is_ok()
+    };
+    (10_000..30_000u16)
+        .step_by(1000)
+        .find(|&base| (u32::from(base)..=u32::from(base) + count).all(is_free))
+        .context("so many ports in a row are not free")
 }
 
 impl Drop for Load {

@@ -88,7 +88,14 @@ impl Bus {
 
     /// Asks for the whole menu of an icon, as a panel does when it is opened.
     pub fn open_menu(&self, icon: &str) -> anyhow::Result<()> {
-        type Layout = (u32, (i32, std::collections::HashMap<String, OwnedValue>, Vec<OwnedValue>));
+        type Layout = (
+            u32,
+            (
+                i32,
+                std::collections::HashMap<String, OwnedValue>,
+                Vec<OwnedValue>,
+            ),
+        );
         let connection = self.connection.as_ref().context("no connection")?;
         let reply = connection.call_method(
             Some(icon),

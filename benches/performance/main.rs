@@ -23,7 +23,7 @@ mod run;
 mod table;
 
 #[cfg(target_os = "linux")]
-fn main() -> anyhow::Result<()> {
+fn main() -> std::process::ExitCode {
     run::main()
 }
 

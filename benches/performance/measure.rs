@@ -16,6 +16,11 @@ impl Times {
         self.0.push(took);
     }
 
+    /// Adds one, if there is one.
+    pub fn extend(&mut self, took: Option<Duration>) {
+        self.0.extend(took);
+    }
+
     /// Takes the time of `work` and adds it.
     pub fn take<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();

@@ -1,10 +1,11 @@
 //! What is measured, in which order, and what it is held against.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -17,10 +18,9 @@ use crate::bus::Bus;
 use crate::measure::{Program, Times, in_turn};
 use crate::table::{Table, ratio, time};
 
-const USAGE: &str = "usage: scripts/bench [--quick] [--base PORT]
+const USAGE: &str = "usage: scripts/bench [--quick]
 
-  --quick      watch the idle app for 5 seconds instead of 60
-  --base PORT  the first port of the load (10000): it needs 501";
+  --quick  watch the idle app for 5 seconds instead of 60";
 
 const FREEPORT: &str = env!("CARGO_BIN_EXE_freeport");
 const BUSY: Size = Size {
@@ -43,7 +43,11 @@ const STARTS: usize = 20;
 const OPENED: u32 = 12;
 /// How many ticks are taken at a time.
 const TICKS: usize = 50;
-const REQUESTS: usize = 10_000;
+/// How many requests each connection makes of which the times are taken, one after the other.
+const REQUESTS: usize = 1000;
+/// How often that is done, each time with a new connection, whose threads run where they may.
+const SERIES: usize = 10;
+/// How many connections there are at a time to measure the rate.
 const CONNECTIONS: usize = 8;
 const RATE_TIME: Duration = Duration::from_secs(1);
 /// How long an app runs by itself before its memory and its own timings are read.
@@ -61,6 +65,7 @@ struct Measured {
     cold: Times,
     listeners_crate: Times,
     status: Times,
+    echo: Times,
     rate: f64,
     own_tick: Duration,
     seen: Times,
@@ -71,39 +76,33 @@ struct Measured {
     tray: Result<Memory, String>,
 }
 
-struct Options {
-    idle: Duration,
-    base: u16,
+/// Runs it.
+pub fn main() -> ExitCode {
+    by_arguments().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
-pub fn main() -> anyhow::Result<()> {
-    let mut options = Options {
-        idle: Duration::from_secs(60),
-        base: 10_000,
-    };
+fn by_arguments() -> anyhow::Result<ExitCode> {
+    let mut idle = Duration::from_secs(60);
     let mut inside = false;
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
+    for argument in std::env::args().skip(1) {
         match argument.as_str() {
             // What cargo says.
             "--bench" => {}
-            "--quick" => options.idle = Duration::from_secs(5),
-            "--base" => options.base = arguments.next().context(USAGE)?.parse().context(USAGE)?,
+            "--quick" => idle = Duration::from_secs(5),
             "--inside" => inside = true,
             "--hold" => return hold(),
             _ => bail!("{USAGE}"),
         }
     }
-    if inside {
-        all(&options)
-    } else {
-        in_folder()
-    }
+    if inside { all(idle) } else { in_folder() }
 }
 
 /// Does it all in another process, for which all of Freeport is in a folder of its own: the app
 /// that the user may be running is not disturbed.
-fn in_folder() -> anyhow::Result<()> {
+fn in_folder() -> anyhow::Result<ExitCode> {
     let folder = std::env::temp_dir().join(format!("freeport-bench-{}", std::process::id()));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let status = Command::new(std::env::current_exe()?)
@@ -113,31 +112,33 @@ fn in_folder() -> anyhow::Result<()> {
         .env("XDG_CONFIG_HOME", folder.join("config"))
         .status();
     let _ = std::fs::remove_dir_all(&folder);
-    let status = status?;
-    anyhow::ensure!(status.success(), "the measurement ended with {status}");
-    Ok(())
+    Ok(if status?.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Listens until the input ends, as another process whose end can be watched.
-fn hold() -> anyhow::Result<()> {
+fn hold() -> anyhow::Result<ExitCode> {
     let _listener = TcpListener::bind("127.0.0.1:0")?;
     println!("ready");
     std::io::stdin().read_to_end(&mut Vec::new())?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-fn all(options: &Options) -> anyhow::Result<()> {
+fn all(watched: Duration) -> anyhow::Result<ExitCode> {
     let folder = PathBuf::from(std::env::var("FREEPORT_RUNTIME_DIR")?);
     let folder = folder.parent().context("no folder")?.to_owned();
     let say = |what: &str| eprintln!("-- {what}");
     let load = std::fs::read_to_string("/proc/loadavg")?;
     say("the quiet box");
-    let quiet = measure(&folder, Some(options.base))?;
+    let quiet = measure(&folder, true)?;
     say("the idle app");
-    let idle = idle(options.idle)?;
+    let idle = idle(watched)?;
     say("the busy box");
-    let _load = Load::start(BUSY, options.base)?;
-    let busy = measure(&folder, None)?;
+    let _load = Load::start(BUSY)?;
+    let busy = measure(&folder, false)?;
 
     println!(
         "{} CPUs, Linux {}, load average {} at the start. Quiet: {} processes, {} listeners; busy: {} processes, {} listeners, {} connections.\n",
@@ -150,12 +151,12 @@ fn all(options: &Options) -> anyhow::Result<()> {
         busy.listeners,
         BUSY.connections,
     );
-    print!("{}", report(&quiet, &busy, &idle, options.idle)?.draw());
-    Ok(())
+    print!("{}", report(&quiet, &busy, &idle, watched)?.draw());
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Measures the box as it is. Memory is measured with 60 listeners where a port for these is given.
-fn measure(folder: &Path, sixty_at: Option<u16>) -> anyhow::Result<Measured> {
+/// Measures the box as it is; its memory with 60 listeners more where that is asked for.
+fn measure(folder: &Path, sixty: bool) -> anyhow::Result<Measured> {
     let mut ss = Program::new("ss", "-lntup");
     let mut lsof = Program::new("lsof", "-nP -iTCP -sTCP:LISTEN");
     let mut alone =
@@ -175,7 +176,7 @@ fn measure(folder: &Path, sixty_at: Option<u16>) -> anyhow::Result<Measured> {
 
     let (running, _) = App::start(None)?;
     in_turn(RUNS, &mut [&mut ss, &mut through, &mut alone, &mut lsof])?;
-    let (status, rate) = requests()?;
+    let (status, echo, rate) = requests()?;
     let seen = seen()?;
     let gone = gone()?;
     drop(running);
@@ -190,7 +191,7 @@ fn measure(folder: &Path, sixty_at: Option<u16>) -> anyhow::Result<Measured> {
         Err(why) => Err(why.clone()),
     };
 
-    let sixty = sixty_at.map(|base| Load::start(SIXTY, base)).transpose()?;
+    let sixty = sixty.then(|| Load::start(SIXTY)).transpose()?;
     let (headless, own_tick) = settled(None)?;
     let tray = match &bus {
         Ok(bus) => Ok(settled(Some(bus))?.0),
@@ -209,6 +210,7 @@ fn measure(folder: &Path, sixty_at: Option<u16>) -> anyhow::Result<Measured> {
         cold,
         listeners_crate,
         status,
+        echo,
         rate,
         own_tick,
         seen,
@@ -227,13 +229,34 @@ fn processes() -> anyhow::Result<usize> {
         .count())
 }
 
-/// STATUS, which is answered without a look: one after the other, and over several connections
-/// as fast as they go.
-fn requests() -> anyhow::Result<(Times, f64)> {
-    let mut client = Client::connect()?;
-    let mut times = Times::default();
+/// What it takes at least to ask and be answered: a thread that sends back a byte.
+fn echo(times: &mut Times) -> anyhow::Result<()> {
+    let (mut here, mut there) = UnixStream::pair()?;
+    let thread = std::thread::spawn(move || {
+        let mut byte = [0];
+        while there.read_exact(&mut byte).is_ok() && there.write_all(&byte).is_ok() {}
+    });
     for _ in 0..REQUESTS {
-        times.take(|| client.ask(Request::Status))?;
+        times.take(|| {
+            here.write_all(&[1])
+                .and_then(|()| here.read_exact(&mut [0]))
+        })?;
+    }
+    drop(here);
+    let _ = thread.join();
+    Ok(())
+}
+
+/// STATUS, which is answered without a look: one after the other, next to the same number of
+/// echoes, and over several connections as fast as they go.
+fn requests() -> anyhow::Result<(Times, Times, f64)> {
+    let (mut times, mut echoes) = <(Times, Times)>::default();
+    for _ in 0..SERIES {
+        let mut client = Client::connect()?;
+        for _ in 0..REQUESTS {
+            times.take(|| client.ask(Request::Status))?;
+        }
+        echo(&mut echoes)?;
     }
     let start = Instant::now();
     let count = || -> anyhow::Result<usize> {
@@ -254,25 +277,21 @@ fn requests() -> anyhow::Result<(Times, f64)> {
         });
         counts.sum::<anyhow::Result<usize>>()
     })?;
-    Ok((times, all as f64 / start.elapsed().as_secs_f64()))
+    Ok((times, echoes, all as f64 / start.elapsed().as_secs_f64()))
 }
 
 /// How long it takes until the app, which nobody asks to look, knows of a new listener.
 fn seen() -> anyhow::Result<Times> {
     let mut client = Client::connect()?;
     let mut times = Times::default();
-    let mut open = Vec::new();
-    app::look(&mut client)?;
-    let before = app::status(&mut client)?.listeners;
     for round in 0..OPENED {
+        let before = app::look(&mut client)?;
         // Each at another time between two ticks.
         std::thread::sleep(Duration::from_millis(u64::from(round) * 437 % 800));
         let start = Instant::now();
-        open.push(TcpListener::bind("127.0.0.1:0")?);
-        times.add(app::wait_for(&mut client, before + open.len())? - start);
+        let _listener = TcpListener::bind("127.0.0.1:0")?;
+        times.extend(app::knows(&mut client, before + 1, start)?);
     }
-    drop(open);
-    app::look(&mut client)?;
     Ok(times)
 }
 
@@ -280,8 +299,6 @@ fn seen() -> anyhow::Result<Times> {
 fn gone() -> anyhow::Result<Times> {
     let mut client = Client::connect()?;
     let mut times = Times::default();
-    app::look(&mut client)?;
-    let before = app::status(&mut client)?.listeners;
     for _ in 0..STARTS {
         let mut owner = Command::new(std::env::current_exe()?)
             .arg("--hold")
@@ -291,11 +308,10 @@ fn gone() -> anyhow::Result<Times> {
         if let Some(output) = &mut owner.stdout {
             output.read_exact(&mut [0; 6])?;
         }
-        app::look(&mut client)?;
-        app::wait_for(&mut client, before + 1)?;
+        let before = app::look(&mut client)?;
         let start = Instant::now();
         owner.kill()?;
-        times.add(app::wait_for(&mut client, before)? - start);
+        times.extend(app::knows(&mut client, before - 1, start)?);
         owner.wait()?;
     }
     Ok(times)
@@ -401,6 +417,8 @@ fn report(
         (values, Some(met))
     };
     let ms = Duration::from_millis;
+    let ([q, b], _) = limit(|m| m.echo.median(), ms(0));
+    table.show("a bare echo over a socket, p50", q, b);
     let ([q, b], met) = limit(|m| m.status.median(), Duration::from_micros(50));
     table.judge("STATUS over one connection, p50", q, b, "50 µs", met);
     let ([q, b], met) = limit(|m| m.status.percentile(99), ms(1));
@@ -419,7 +437,13 @@ fn report(
     table.show("an owner's end is known, worst", q, b);
 
     let ([q, b], met) = limit(|m| m.answers.median(), ms(50));
-    table.judge("start of the headless app to its first answer", q, b, "50 ms", met);
+    table.judge(
+        "start of the headless app to its first answer",
+        q,
+        b,
+        "50 ms",
+        met,
+    );
     let [q, b] = each(&|m| match &m.icon {
         Ok(times) => median(times),
         Err(why) => format!("skipped: {why}"),
@@ -433,7 +457,11 @@ fn report(
 
     let mib = |memory: &Memory| {
         let mib = |kib: u64| kib as f64 / 1024.0;
-        format!("{:.1} MiB ({:.1})", mib(memory.resident), mib(memory.anonymous))
+        format!(
+            "{:.1} MiB ({:.1})",
+            mib(memory.resident),
+            mib(memory.anonymous)
+        )
     };
     table.show(
         "memory of the headless app, resident (of that not a file's): 60 listeners, busy",

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{AppError, connect, run};
+use super::{AppError, Local, connect, run};
 use crate::cli::{self, Command, Exit, Failure};
 use crate::ipc::socket::SocketError;
 use crate::platform::paths;
@@ -21,6 +21,8 @@ pub fn main() -> ExitCode {
         None if paths::in_desktop_session() => app(false).or_else(already_running),
         None => cli::list_with_hint(connect),
         Some(Command::App { headless }) => app(headless),
+        // The program that starts at login is the one that was called, not the one that runs.
+        Some(command @ Command::Autostart(_)) => cli::run(command, || Ok(Box::new(Local::new()))),
         Some(command) => cli::run(command, connect),
     };
     cli::finish(result).into()

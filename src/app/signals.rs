@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 use crate::tray::Quit;
 
 /// How long the app may take to end.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends a reason to end for each SIGTERM, SIGINT and SIGHUP. A second signal ends the process at
 /// once, should the first one not have.

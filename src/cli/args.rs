@@ -178,8 +178,7 @@ pub(super) fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// The lifetimes of everything that ends are measured in this: `500ms`, `3s`, `1m`; a bare number
-/// is in seconds.
+/// Reads a grace: `500ms`, `3s`, `1m`; a bare number is in seconds.
 fn grace(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u64>().ok().map(Duration::from_secs);
     let grace = match seconds {

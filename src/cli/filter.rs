@@ -1,6 +1,5 @@
 //! Choosing listeners by port, range or text.
 
-use std::convert::Infallible;
 use std::str::FromStr;
 
 use crate::ipc::view::ListenerView;
@@ -25,8 +24,7 @@ impl FromStr for Filter {
         if numeric {
             return text.parse().map(Filter::Ports);
         }
-        let Ok::<_, Infallible>(text) = Ok(text.to_lowercase());
-        Ok(Filter::Text(text))
+        Ok(Filter::Text(text.to_lowercase()))
     }
 }
 

@@ -21,12 +21,12 @@ pub fn run(args: &KillArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         dry_run: args.dry_run,
     };
     if args.tree && !args.dry_run && !args.json {
-        show_trees(&kill, asked)?;
+        heard(show_trees(&kill, asked))?;
     }
     let mut outcomes = send(kill.clone(), asked)?;
     if args.json {
         let exit = worst(&outcomes);
-        output::json(&KillReply { outcomes })?;
+        heard(output::json(&KillReply { outcomes }).map_err(Failure::from))?;
         return Ok(exit);
     }
     for outcome in &mut outcomes {
@@ -38,9 +38,20 @@ pub fn run(args: &KillArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
             }
             *outcome = force(&kill, outcome, asked)?;
         }
-        tell(outcome)?;
+        heard(tell(outcome))?;
     }
     Ok(worst(&outcomes))
+}
+
+/// What is killed, and how that ends, does not depend on who still reads the output.
+fn heard(told: Result<(), Failure>) -> Result<(), Failure> {
+    told.or_else(|failure| {
+        if failure.is_broken_pipe() {
+            Ok(())
+        } else {
+            Err(failure)
+        }
+    })
 }
 
 fn send(kill: Kill, asked: &mut dyn Ask) -> Result<Vec<Outcome>, Failure> {
@@ -123,6 +134,7 @@ fn exit_of(result: KillResult) -> Exit {
         KillResult::Freed | KillResult::DryRun => Exit::Done,
         KillResult::NothingThere => Exit::Nothing,
         KillResult::NotPermitted => Exit::NotPermitted,
+        KillResult::Failed => Exit::Failed,
         KillResult::StillHeld
         | KillResult::TakenOver
         | KillResult::StillShared

@@ -54,7 +54,7 @@ pub fn run(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         return Ok(if found { Exit::Done } else { Exit::Nothing });
     }
     if !found {
-        return Err(nothing(args, shown.hidden));
+        return Err(output::unseen(nothing(args, shown.hidden), &reply.gaps));
     }
     output::print(&draw(&shown, &reply.gaps, output::now()))?;
     // The process ends here: thousands of small pieces need not be given back one by one.
@@ -64,28 +64,30 @@ pub fn run(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
 
 /// Shows the list again whenever it has changed, until the process is ended.
 fn watch(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
-    let mut before: Option<Vec<ListenerView>> = None;
+    let mut before = None;
+    let mut drawn = String::new();
     loop {
         let reply = fetch(args, asked)?;
         let shown = choose(args, reply.listeners);
-        if before.as_ref() != Some(&shown.listeners) {
-            if args.json {
+        if args.json {
+            if before.as_ref() != Some(&shown.listeners) {
                 output::json(&Listing {
                     scanned_at: reply.scanned_at,
                     gaps: &reply.gaps,
                     listeners: &shown.listeners,
                     hidden: shown.hidden,
                 })?;
-            } else {
-                let clear = if output::on_terminal() {
-                    "\x1b[H\x1b[2J\x1b[3J"
-                } else {
-                    ""
-                };
-                output::print_raw(clear)?;
-                output::print(&draw(&shown, &reply.gaps, output::now()))?;
+                before = Some(shown.listeners);
             }
-            before = Some(shown.listeners);
+        } else {
+            let text = draw(&shown, &reply.gaps, output::now());
+            if text != drawn {
+                if output::on_terminal() {
+                    output::print_raw("\x1b[H\x1b[2J")?;
+                }
+                output::print(&text)?;
+                drawn = text;
+            }
         }
         std::thread::sleep(WATCH);
     }
@@ -157,13 +159,9 @@ fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
         ));
     }
     if shown.hidden > 0 {
-        let what = if shown.hidden == 1 {
-            "1 port"
-        } else {
-            &format!("{} ports", shown.hidden)
-        };
         text.push_str(&output::dim(format!(
-            "{what} of the system and of other users hidden; --all shows them\n"
+            "{} more hidden (system, other users, UDP clients); --all shows them\n",
+            shown.hidden
         )));
     }
     // An owner that is unknown matters only where it is shown.
@@ -224,7 +222,7 @@ fn nothing(args: &ListArgs, hidden: usize) -> Failure {
     match hidden {
         0 => failure,
         n => failure.hint(&format!(
-            "{n} of the system and of other users match: --all shows them"
+            "{n} hidden ones match (system, other users, UDP clients): --all shows them"
         )),
     }
 }

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::exit::Failure;
-use crate::model::Timestamp;
+use super::exit::{Exit, Failure};
+use crate::model::{Gap, GapKind, Timestamp};
 
 /// Prints one JSON object.
 pub fn json(value: &impl Serialize) -> io::Result<()> {
@@ -58,6 +58,20 @@ pub fn report(failure: &Failure) {
             " {} {hint}",
             styled("hint:", AnsiColor::Cyan.on_default().bold())
         );
+    }
+}
+
+/// A failure to find a port, with the reason why it may be there all the same.
+pub fn unseen(nothing: Failure, gaps: &[Gap]) -> Failure {
+    match gaps
+        .iter()
+        .find(|gap| gap.kind == GapKind::SocketsUnreadable)
+    {
+        Some(gap) => {
+            let message = format!("{}, as far as can be seen: {}", nothing.message, gap.detail);
+            Failure::text(Exit::Failed, &message)
+        }
+        None => nothing,
     }
 }
 

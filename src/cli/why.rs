@@ -65,9 +65,10 @@ pub fn run(args: &WhyArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         });
     }
     if reply.listeners.is_empty() {
-        return Err(Failure::text(
-            Exit::Nothing,
-            &format!("nothing listens on port {}", args.port),
+        let nothing = format!("nothing listens on port {}", args.port);
+        return Err(output::unseen(
+            Failure::text(Exit::Nothing, &nothing),
+            &reply.gaps,
         ));
     }
     output::print(&tell(args.port, &reply, &localhost))?;

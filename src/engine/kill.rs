@@ -5,6 +5,7 @@
 //! ownership are checked at the moment of the signal, and afterwards the system is looked at
 //! again: what is reported is what is true then.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,8 +30,9 @@ pub fn all(kill: &Kill, listeners: &[Listener], spared: &[u32]) -> Vec<Outcome> 
         .pid
         .as_deref()
         .and_then(|pid| pid.parse::<Wanted>().ok());
+    let mut seen = HashSet::new();
     let mut ports = kill.ports.clone();
-    ports.dedup();
+    ports.retain(|port| seen.insert(*port));
     let one = |port: Port| one(kill, target(listeners, port, wanted, spared), spared).told();
     std::thread::scope(|scope| {
         let threads: Vec<_> = ports
@@ -92,72 +94,74 @@ impl<'a> Attempt<'a> {
     }
 
     fn run(mut self, spared: &[u32]) -> Outcome {
+        let owner = match ProcessHandle::open(self.target.owner.key) {
+            Ok(owner) => owner,
+            // It ended between the look and now.
+            Err(SignalError::Gone) => {
+                let now = platform::look(&[self.target.port]);
+                return self.judge(now, &[]);
+            }
+            Err(error) => return self.fails(&error, None),
+        };
+        if !owner.has_any(&self.target.sockets) && !owner.has_ended() {
+            return self.meant_another();
+        }
         let mut victims = if self.kill.tree {
             platform::descendants(self.target.owner.key)
         } else {
             Vec::new()
         };
-        if let Some(own) = victims
-            .iter()
-            .find(|victim| spared.contains(&victim.key.pid))
-        {
+        // As long as the owner has not ended, what is below its pid is below it.
+        if owner.has_ended() {
+            victims.clear();
+        }
+        let is_spared = |victim: &&Arc<Process>| spared.contains(&victim.key.pid);
+        if let Some(own) = victims.iter().find(is_spared) {
             self.outcome.owner = Some(Party::of(own));
             return self.ends(KillResult::Protected);
         }
-        victims.push(Arc::clone(&self.target.owner));
         if self.kill.dry_run {
-            self.outcome.signals = victims
-                .iter()
-                .map(|victim| sent(victim, Signal::Terminate))
-                .collect();
+            victims.push(Arc::clone(&self.target.owner));
+            let would = victims.iter().map(|to| sent(to, Signal::Terminate));
+            self.outcome.signals = would.collect();
             return self.ends(KillResult::DryRun);
         }
         let grace = Duration::from_millis(self.kill.grace_ms);
         // The whole family is opened before the first signal, so that no pid can change hands.
-        let mut open: Vec<(Arc<Process>, ProcessHandle)> = Vec::with_capacity(victims.len());
+        let mut open: Vec<(Arc<Process>, ProcessHandle)> = Vec::with_capacity(victims.len() + 1);
         for victim in victims {
             match ProcessHandle::open(victim.key) {
                 Ok(handle) => open.push((victim, handle)),
                 Err(SignalError::Gone) => {}
-                Err(error) => return self.fails(&error),
+                Err(error) => return self.fails(&error, Some(&victim)),
             }
         }
-        let owner = open
-            .last()
-            .filter(|(process, _)| process.key == self.target.owner.key);
-        if let Some((_, handle)) = owner
-            && !handle.has_any(&self.target.sockets)
-            && !handle.has_ended()
-        {
-            let now = platform::look(&[self.target.port]);
-            self.outcome.asked_pid = Some(self.target.owner.key.pid);
-            self.outcome
-                .set_holders(&now.listeners.iter().collect::<Vec<_>>());
-            let result = if now.listeners.is_empty() {
-                KillResult::NothingThere
-            } else {
-                KillResult::OtherProcess
-            };
-            return self.ends(result);
-        }
-        if let Err(error) = self.signal_all(&open, Signal::Terminate) {
-            return self.fails(&error);
+        open.push((Arc::clone(&self.target.owner), owner));
+        if let Err((error, at)) = self.signal_all(&open, Signal::Terminate) {
+            return self.fails(&error, Some(&at));
         }
         let mut now = self.wait_for(&open, grace);
         if self.family_holds(&now) && self.owner_ended(&open) {
             // The owner is gone, and workers that it left keep the port.
             let workers = self.open_workers();
-            if let Err(error) = self.signal_all(&workers, Signal::Terminate) {
-                return self.fails(&error);
+            if let Err((error, at)) = self.signal_all(&workers, Signal::Terminate) {
+                return self.fails(&error, Some(&at));
             }
             open.extend(workers);
             now = self.wait_for(&open, grace.max(Duration::from_secs(1)));
         }
         if self.kill.force && (self.family_holds(&now) || !self.all_ended(&open)) {
             open.extend(self.open_workers());
-            open.retain(|(_, handle)| !handle.has_ended());
-            if let Err(error) = self.signal_all(&open, Signal::Kill) {
-                return self.fails(&error);
+            // Only what still has the port, unless its whole family is to go.
+            let holds = |handle: &ProcessHandle| handle.has_any(&self.target.sockets);
+            let tree = self.kill.tree;
+            let survivors: Vec<_> = open
+                .into_iter()
+                .filter(|(_, handle)| !handle.has_ended() && (tree || holds(handle)))
+                .collect();
+            open = survivors;
+            if let Err((error, at)) = self.signal_all(&open, Signal::Kill) {
+                return self.fails(&error, Some(&at));
             }
             now = self.wait_for(&open, KILL_WAIT);
         }
@@ -168,12 +172,12 @@ impl<'a> Attempt<'a> {
         &mut self,
         open: &[(Arc<Process>, ProcessHandle)],
         signal: Signal,
-    ) -> Result<(), SignalError> {
+    ) -> Result<(), (SignalError, Arc<Process>)> {
         for (process, handle) in open {
             match handle.signal(signal) {
                 Ok(()) => self.outcome.signals.push(sent(process, signal)),
                 Err(SignalError::Gone) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err((error, Arc::clone(process))),
             }
         }
         Ok(())
@@ -196,7 +200,8 @@ impl<'a> Attempt<'a> {
             };
             running.wait(left.min(POLL));
             let holds = |(_, handle): &(_, ProcessHandle)| handle.has_any(&self.target.sockets);
-            if port_is_enough && !open.iter().any(holds) {
+            let closed = || !open.iter().any(holds) && self.open_workers().is_empty();
+            if port_is_enough && closed() {
                 break;
             }
         }
@@ -243,7 +248,8 @@ impl<'a> Attempt<'a> {
         let holders: Vec<&Listener> = now.listeners.iter().collect();
         self.outcome.set_holders(&holders);
         if holders.is_empty() {
-            self.outcome.still_running = !self.owner_ended(open);
+            let running = open.iter().filter(|(_, handle)| !handle.has_ended());
+            self.outcome.still_running = running.map(|(process, _)| Party::of(process)).collect();
             return self.ends(KillResult::Freed);
         }
         if self.family_holds(&now) {
@@ -281,9 +287,30 @@ impl<'a> Attempt<'a> {
         now.listeners.iter().filter(|l| !was_there(l)).collect()
     }
 
-    fn fails(self, error: &SignalError) -> Outcome {
-        log::warn!("cannot signal {}: {error}", self.target.owner.key);
-        self.ends(KillResult::NotPermitted)
+    /// The process that is meant does not have the port any more: nothing is signalled.
+    fn meant_another(mut self) -> Outcome {
+        let now = platform::look(&[self.target.port]);
+        self.outcome.asked_pid = Some(self.target.owner.key.pid);
+        let holders: Vec<&Listener> = now.listeners.iter().collect();
+        self.outcome.set_holders(&holders);
+        let result = if holders.is_empty() {
+            KillResult::NothingThere
+        } else {
+            KillResult::OtherProcess
+        };
+        self.ends(result)
+    }
+
+    /// The system refused to signal the owner, or `at`.
+    fn fails(mut self, error: &SignalError, at: Option<&Process>) -> Outcome {
+        if let Some(process) = at {
+            self.outcome.owner = Some(Party::of(process));
+        }
+        if matches!(error, SignalError::NotPermitted) {
+            return self.ends(KillResult::NotPermitted);
+        }
+        self.outcome.cause = Some(error.to_string());
+        self.ends(KillResult::Failed)
     }
 
     fn ends(mut self, result: KillResult) -> Outcome {

@@ -152,7 +152,7 @@ impl Engine {
             Request::List(list) => Answer::Now(Reply::List(self.list(&list))),
             Request::Status => Answer::Now(Reply::Status(Box::new(self.status()))),
             Request::Kill(kill) => self.kill(kill, caller),
-            Request::Autostart(change) => Answer::Now(set_autostart(&change)),
+            Request::Autostart(change) => Answer::Later(Box::new(move || set_autostart(&change))),
         }
     }
 

@@ -178,7 +178,7 @@ impl Ask for Client {
     }
 }
 
-/// How long the work of a request takes by itself: a kill waits for its grace, at most twice.
+/// How long the work of a request takes by itself: a kill waits for its grace up to twice, and then some.
 fn duration_of(request: &Request) -> Duration {
     match request {
         Request::Kill(kill) => Duration::from_millis(kill.grace_ms).saturating_mul(3),

@@ -212,7 +212,7 @@ pub struct TrayStatus {
 /// What came of a kill, port by port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KillReply {
-    /// One for each port asked, in that order.
+    /// One for each port asked, in that order; one for a port that was named twice.
     pub outcomes: Vec<Outcome>,
 }
 

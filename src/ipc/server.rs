@@ -143,8 +143,6 @@ fn converse(stream: UnixStream, uid: u32, handler: &Handler) -> io::Result<()> {
             }
         };
         reader.get_mut().write_all(&reply.to_line()?)?;
-        // A large list is not kept for the life of the connection.
-        line.shrink_to(REQUEST_LIMIT);
     }
 }
 

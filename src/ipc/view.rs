@@ -30,11 +30,11 @@ pub struct ListenerView {
     /// The pids of other processes that share it.
     pub workers: Vec<u32>,
     /// The reservation of the port: null, as this version keeps none.
-    pub reservation: (),
+    pub reservation: Option<serde_json::Value>,
     /// How it is in conflict with another listener.
     pub conflict: Option<Conflict>,
     /// How the port is held for it: null, as this version holds none.
-    pub hold: (),
+    pub hold: Option<serde_json::Value>,
 }
 
 /// A process that has a listener.
@@ -143,9 +143,9 @@ impl ListenerView {
                 .iter()
                 .map(|worker| worker.key.pid)
                 .collect(),
-            reservation: (),
+            reservation: None,
             conflict: shadowed.then_some(Conflict::Shadowed),
-            hold: (),
+            hold: None,
         }
     }
 }

@@ -20,17 +20,6 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// The port that it happened to.
-    pub fn port(&self) -> Port {
-        match self {
-            Event::Opened(listener)
-            | Event::Closed(listener)
-            | Event::OwnerChanged { to: listener, .. } => listener.port,
-        }
-    }
-}
-
 type Key = (Port, Protocol, Option<ProcessKey>, u32);
 
 fn key(listener: &Listener) -> Key {

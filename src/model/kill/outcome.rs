@@ -74,6 +74,8 @@ pub enum KillResult {
     Ambiguous,
     /// The process that was meant does not listen on the port (any more); others do.
     OtherProcess,
+    /// The system refused the signal for another reason.
+    Failed,
     /// The process is never signalled: init, a service manager, or Freeport itself.
     Protected,
 }
@@ -99,8 +101,11 @@ pub struct Outcome {
     pub unseen_users: Vec<String>,
     /// What starts the process again, and how to stop that.
     pub supervisor: Option<SupervisorInfo>,
-    /// Whether the owner is still running although the port is free.
-    pub still_running: bool,
+    /// Who was signalled and is still running, although the port is free.
+    pub still_running: Vec<Party>,
+    /// Why the system refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// The pid that was asked for, when it is not one that listens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_pid: Option<u32>,
@@ -136,7 +141,8 @@ impl Outcome {
             held_by: Vec::new(),
             unseen_users: Vec::new(),
             supervisor: None,
-            still_running: false,
+            still_running: Vec::new(),
+            cause: None,
             asked_pid: None,
             took_ms: 0,
             message: String::new(),
@@ -180,10 +186,18 @@ impl Outcome {
             owner = format!("{owner} of {}", escape(user));
         }
         let holders = self.holders();
+        let ended = if self.signals.is_empty() {
+            format!("{owner} had ended before it was signalled")
+        } else {
+            format!("ended {owner}")
+        };
         let force = || Some(format!("try 'freeport kill {port} --force'"));
         match self.result {
-            KillResult::Freed if self.still_running => (
-                format!("port {port} is free; {owner} has closed it and is still shutting down"),
+            KillResult::Freed if !self.still_running.is_empty() => (
+                format!(
+                    "port {port} is free; still shutting down: {}",
+                    list(&self.still_running)
+                ),
                 None,
             ),
             KillResult::Freed if self.signals.is_empty() => (
@@ -213,18 +227,18 @@ impl Outcome {
             KillResult::TakenOver => match &self.supervisor {
                 Some(s) => (
                     format!(
-                        "ended {owner}, but port {port} is held by {holders} now: {} started it again",
+                        "{ended}, but port {port} is held by {holders} now: {} started it again",
                         s.describe()
                     ),
                     Some(s.advice.clone()),
                 ),
                 None => (
-                    format!("ended {owner}, but port {port} is held by {holders} now"),
+                    format!("{ended}, but port {port} is held by {holders} now"),
                     Some(format!("look with 'freeport why {port}'")),
                 ),
             },
             KillResult::StillShared => (
-                format!("ended {owner}; {holders} uses port {port} too, as before"),
+                format!("{ended}; {holders} uses port {port} too, as before"),
                 Some(format!("look with 'freeport why {port}'")),
             ),
             KillResult::NothingThere => (format!("nothing listens on port {port}"), None),
@@ -258,6 +272,13 @@ impl Outcome {
                     Some(format!("look with 'freeport why {port}'")),
                 )
             }
+            KillResult::Failed => {
+                let cause = self.cause.as_deref().unwrap_or("for an unknown reason");
+                (
+                    format!("cannot end {owner} on port {port}: {}", escape(cause)),
+                    None,
+                )
+            }
             KillResult::Protected => (
                 format!("nothing was signalled: {owner} is never killed by Freeport"),
                 Some(format!("look with 'freeport why {port}'")),
@@ -278,6 +299,11 @@ impl Outcome {
             all.join(", ")
         }
     }
+}
+
+fn list(parties: &[Party]) -> String {
+    let all: Vec<String> = parties.iter().map(Party::to_string).collect();
+    all.join(", ")
 }
 
 impl SupervisorInfo {

@@ -22,6 +22,7 @@ pub enum Kind {
     /// A part of the operating system or the desktop.
     System,
     /// None of the known ones.
+    #[serde(other)]
     Unknown,
 }
 

@@ -34,9 +34,18 @@ pub fn place() -> io::Result<PathBuf> {
     Ok(config.join("autostart/freeport.desktop"))
 }
 
+/// This program; where it was replaced while it runs, what has its place now.
+fn program() -> io::Result<PathBuf> {
+    let exe = std::env::current_exe()?;
+    let path = exe
+        .to_str()
+        .and_then(|path| path.strip_suffix(" (deleted)"));
+    Ok(path.map(PathBuf::from).unwrap_or(exe))
+}
+
 /// Reads whether this program starts at login.
 pub fn state() -> io::Result<State> {
-    let exe = std::env::current_exe()?;
+    let exe = program()?;
     match std::fs::read_to_string(place()?) {
         Ok(text) => Ok(read(&text, &exe)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Disabled),
@@ -59,7 +68,7 @@ pub fn set(enabled: bool) -> io::Result<()> {
     let draft = folder.join(format!(".freeport.desktop.{}", std::process::id()));
     let written = std::fs::File::create(&draft)
         .and_then(|mut file| {
-            file.write_all(entry(&std::env::current_exe()?).as_bytes())
+            file.write_all(entry(&program()?).as_bytes())
                 .and_then(|()| file.sync_all())
         })
         .and_then(|()| std::fs::rename(&draft, &place));

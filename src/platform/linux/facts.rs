@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -178,15 +178,33 @@ fn arguments(folder: &ProcPid) -> Vec<String> {
 }
 
 fn started_at(ticks: u64) -> Timestamp {
-    let since_boot = clock_gettime(ClockId::Boottime);
-    let up = Duration::new(
-        since_boot.tv_sec.unsigned_abs(),
-        u32::try_from(since_boot.tv_nsec).unwrap_or(0),
-    );
     let per_second = rustix::param::clock_ticks_per_second().max(1);
     let started = Duration::from_millis(ticks.saturating_mul(1000) / per_second);
-    let now = SystemTime::now();
-    Timestamp(now.checked_sub(up.saturating_sub(started)).unwrap_or(now))
+    Timestamp(booted_at() + started)
+}
+
+/// When the system was booted, by the wall clock. Two clocks cannot be read at one time, so the
+/// first result is kept for as long as the wall clock is not set: the same process has started at
+/// the same time, however often it is read.
+fn booted_at() -> SystemTime {
+    static BOOTED: Mutex<Option<SystemTime>> = Mutex::new(None);
+    const SET: Duration = Duration::from_millis(500);
+    let since = clock_gettime(ClockId::Boottime);
+    let nanoseconds = u32::try_from(since.tv_nsec).unwrap_or(0);
+    let up = Duration::new(since.tv_sec.unsigned_abs(), nanoseconds);
+    let now = SystemTime::now()
+        .checked_sub(up)
+        .unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut booted = BOOTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_near = |kept: &SystemTime| {
+        let apart = now
+            .duration_since(*kept)
+            .or_else(|_| kept.duration_since(now));
+        apart.is_ok_and(|apart| apart < SET)
+    };
+    let kept = booted.filter(is_near).unwrap_or(now);
+    *booted = Some(kept);
+    kept
 }
 
 /// The name of a terminal by its device number (proc(5), `tty_nr`).

@@ -56,9 +56,13 @@ impl Scanner {
         }
     }
 
-    /// The first snapshot.
+    /// The first snapshot: of single ports with all owners that they have.
     pub fn first(&mut self) -> Snapshot {
-        self.tick(Focus::default());
+        let ports = self.only.clone();
+        self.tick(Focus {
+            dead: &[],
+            ports: &ports,
+        });
         self.snapshot()
     }
 
@@ -110,6 +114,7 @@ impl Scanner {
             .map(|s| s.id)
             .collect();
         self.reread(&searched);
+        fresh.retain(|id| !searched.contains(id));
         for (ids, everywhere) in [(fresh, false), (settled, false), (searched, true)] {
             changed |= self.resolve(ids, everywhere);
         }
@@ -396,6 +401,11 @@ mod tests {
             Some(std::process::id())
         );
         assert_eq!(scanner.scan(Focus::default()), None);
+        let thorough = Focus {
+            dead: &[],
+            ports: &[port],
+        };
+        assert_eq!(scanner.scan(thorough), None, "seen again as before");
         drop(one);
         assert!(scanner.scan(Focus::default()).unwrap().listeners.is_empty());
         assert_eq!(scanner.scan(Focus::default()), None);

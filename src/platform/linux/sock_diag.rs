@@ -86,8 +86,7 @@ impl SockDiag {
             &kernel,
         )?;
         loop {
-            let (received, length) = recv(&self.socket, &mut *self.buffer, RecvFlags::TRUNC)?;
-            let _ = received;
+            let (_, length) = recv(&self.socket, &mut *self.buffer, RecvFlags::TRUNC)?;
             if length > self.buffer.len() {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
