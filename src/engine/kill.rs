@@ -21,6 +21,8 @@ use crate::platform::{self, ProcessHandle, Signal, SignalError, limits};
 const SETTLE: Duration = Duration::from_millis(500);
 /// How long SIGKILL may take to show.
 const KILL_WAIT: Duration = Duration::from_secs(2);
+/// How often an owner that should be readable is looked for again.
+const RETRIES: usize = 6;
 /// How often the port is looked at while waiting.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -33,7 +35,7 @@ pub fn all(kill: &Kill, listeners: &[Listener], spared: &[u32]) -> Vec<Outcome> 
     let mut seen = HashSet::new();
     let mut ports = kill.ports.clone();
     ports.retain(|port| seen.insert(*port));
-    let one = |port: Port| one(kill, target(listeners, port, wanted, spared), spared).told();
+    let one = |port: Port| one(kill, find(listeners, port, wanted, spared), spared).told();
     std::thread::scope(|scope| {
         let threads: Vec<_> = ports
             .iter()
@@ -56,6 +58,38 @@ pub fn all(kill: &Kill, listeners: &[Listener], spared: &[u32]) -> Vec<Outcome> 
         });
         ended.collect()
     })
+}
+
+/// Finds whom a port means. A process that is just ending has given up its descriptors while its
+/// socket is still there: what should be readable and is not is looked at again for a moment.
+fn find(
+    listeners: &[Listener],
+    port: Port,
+    wanted: Option<Wanted>,
+    spared: &[u32],
+) -> Result<Target, Box<Outcome>> {
+    let me = limits::user_id();
+    let unseen = |listeners: &[Listener]| {
+        let mut here = listeners.iter().filter(|listener| listener.port == port);
+        here.any(|l| l.owner.is_none() && (me == 0 || l.uid == me))
+    };
+    let mut found = target(listeners, port, wanted, spared);
+    let mut again = unseen(listeners);
+    for _ in 0..RETRIES {
+        if !again || found.is_ok() {
+            break;
+        }
+        std::thread::sleep(POLL);
+        let now = platform::look(&[port]);
+        found = target(&now.listeners, port, wanted, spared);
+        again = unseen(&now.listeners);
+    }
+    if let (Err(refused), true) = (&mut found, me == 0)
+        && refused.result == KillResult::NotPermitted
+    {
+        refused.cause = Some("no process that is visible here has it open; it belongs to the kernel, or to a container".to_owned());
+    }
+    found
 }
 
 fn one(kill: &Kill, target: Result<Target, Box<Outcome>>, spared: &[u32]) -> Outcome {

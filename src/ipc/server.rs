@@ -22,8 +22,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most requests of one connection in one [`RATE_PERIOD`].
 const RATE: u32 = 50_000;
 const RATE_PERIOD: Duration = Duration::from_secs(1);
-/// The stack of a connection's thread: requests are parsed without deep recursion.
-const STACK: usize = 256 * 1024;
+/// The stack of a connection's thread. Nested fields of a request are read by recursion, up to 128
+/// deep; what is not used of it costs no memory.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// Answers requests, on the connection's thread.
 pub type Handler = Arc<dyn Fn(Peer, Request) -> Reply + Send + Sync>;

@@ -8,13 +8,20 @@ use std::os::unix::fs::{
 };
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 
 use crate::platform::{limits, paths};
 
 /// The longest path that the socket can have.
 const PATH_LIMIT: usize = limits::SOCKET_PATH_LIMIT;
+
+/// How long a connection may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the place cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +111,7 @@ impl Place {
         if !self.check_folder()? {
             return Ok(None);
         }
-        match UnixStream::connect(self.socket()) {
+        match connect_within(&self.socket(), PATIENCE) {
             Ok(stream) => Ok(Some(stream)),
             Err(error)
                 if matches!(
@@ -171,9 +178,12 @@ impl Place {
             UnixListener::bind(self.socket()).map_err(io("make the socket", &self.socket()))?;
         std::fs::set_permissions(self.socket(), std::fs::Permissions::from_mode(0o600))
             .map_err(io("protect the socket", &self.socket()))?;
+        let made = std::fs::symlink_metadata(self.socket())
+            .map_err(io("look at the socket", &self.socket()))?;
         Ok(Taken {
             listener,
             socket: self.socket(),
+            identity: (made.dev(), made.ino()),
             _lock: lock,
         })
     }
@@ -230,6 +240,15 @@ impl Place {
     }
 }
 
+/// Connects, and gives up after `patience`: an app that has been stopped accepts nobody.
+fn connect_within(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
+}
+
 fn pid_in(lock: &mut File) -> u32 {
     let mut text = String::new();
     let _ = lock.take(32).read_to_string(&mut text);
@@ -242,12 +261,17 @@ pub struct Taken {
     /// The socket that clients connect to.
     pub listener: UnixListener,
     socket: PathBuf,
+    identity: (u64, u64),
     _lock: File,
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.socket);
+        // Not the socket of another app, should somebody have emptied the folder meanwhile.
+        let found = std::fs::symlink_metadata(&self.socket);
+        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
+            let _ = std::fs::remove_file(&self.socket);
+        }
     }
 }
 

@@ -155,7 +155,7 @@ fn git_folder(dot_git: &Path) -> Option<(PathBuf, bool)> {
 
 fn branch(git_folder: &Path) -> Option<String> {
     let head = read(&git_folder.join("HEAD"))?;
-    let head = head.trim();
+    let head: String = head.lines().next()?.trim().chars().take(200).collect();
     match head.strip_prefix("ref:") {
         Some(reference) => {
             let reference = reference.trim();

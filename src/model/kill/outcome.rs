@@ -210,6 +210,11 @@ impl Outcome {
                 None,
             ),
             KillResult::StillHeld => {
+                let has_it = |owner| self.held_by.iter().any(|party| party == owner);
+                if !self.held_by.is_empty() && !self.owner.as_ref().is_some_and(has_it) {
+                    let told = format!("{ended}, but {holders} has the same socket of port {port}");
+                    return (told, Some(format!("look with 'freeport why {port}'")));
+                }
                 let killed = self.signals.iter().any(|sent| sent.signal == "SIGKILL");
                 let took = Duration::from_millis(self.took_ms).as_secs_f64();
                 let alone = self.held_by.len() == 1 && self.owner.as_ref() == self.held_by.first();
@@ -247,6 +252,10 @@ impl Outcome {
                     format!("not permitted to signal {owner}, which listens on port {port}"),
                     Some(format!("try 'sudo freeport kill {port}'")),
                 ),
+                None if self.cause.is_some() => {
+                    let cause = self.cause.as_deref().unwrap_or_default();
+                    (format!("port {port} is held by {holders}: {cause}"), None)
+                }
                 None => (
                     format!("port {port} is held by {holders}, whose processes you may not see"),
                     Some(format!("try 'sudo freeport kill {port}'")),

@@ -1,6 +1,6 @@
 //! Signals to exactly the process that is meant, and its family.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,18 @@ use crate::model::{Process, ProcessKey, SocketId};
 use crate::platform::Signal;
 use crate::platform::unix::family;
 pub use crate::platform::unix::signal::SignalError;
+
+/// Whether `/proc`, where `pid` was read, calls the process behind `pidfd` by that number: in a pid
+/// namespace that has the `/proc` of another one, one number means two processes.
+fn is_numbered(pidfd: &OwnedFd, pid: u32) -> bool {
+    let place = format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd());
+    let Ok(text) = std::fs::read_to_string(place) else {
+        return false;
+    };
+    let number = text.lines().find_map(|line| line.strip_prefix("Pid:"));
+    // Of a process that has been waited for, the kernel says -1: it has ended, and is harmless.
+    number.is_some_and(|number| [pid.to_string().as_str(), "-1"].contains(&number.trim()))
+}
 
 /// A process that cannot be confused with another one, however often its pid is reused: a pidfd
 /// (pidfd_open(2)) that was checked against the start time after it was opened.
@@ -32,6 +44,11 @@ impl ProcessHandle {
             .filter(|pid| !pid.is_init())
             .ok_or(SignalError::NotPermitted)?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        if !is_numbered(&pidfd, key.pid) {
+            return Err(SignalError::Other(std::io::Error::other(
+                "/proc is that of another pid namespace, where pids mean other processes",
+            )));
+        }
         // The descriptor is open: if the start time is the right one now, it always was.
         match identity(key.pid) {
             Some((now, _)) if now == key => Ok(ProcessHandle { key, pidfd }),
