@@ -13,15 +13,16 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("platform", &["model"]),
+    ("registry", &["model"]),
     ("ipc", &["model", "platform"]),
     ("notify", &["model", "platform"]),
-    ("engine", &["model", "platform", "ipc"]),
+    ("engine", &["model", "platform", "registry", "ipc"]),
     ("tray", &["model", "platform", "ipc", "notify", "engine"]),
-    ("cli", &["model", "platform", "ipc"]),
+    ("cli", &["model", "platform", "registry", "ipc"]),
     (
         "app",
         &[
-            "model", "platform", "ipc", "notify", "engine", "tray", "cli",
+            "model", "platform", "registry", "ipc", "notify", "engine", "tray", "cli",
         ],
     ),
 ];

@@ -73,6 +73,7 @@ fn the_json_is_as_the_contract_says() {
             "reservation",
             "conflict",
             "hold",
+            "leftover",
         ];
         assert_eq!(keys(listener), BTreeSet::from(expected));
         assert_eq!(listener["port"], port);

@@ -19,6 +19,8 @@ mod bus;
 #[cfg(target_os = "linux")]
 mod measure;
 #[cfg(target_os = "linux")]
+mod requests;
+#[cfg(target_os = "linux")]
 mod run;
 mod table;
 

@@ -21,6 +21,16 @@ impl Times {
         self.0.extend(took);
     }
 
+    /// Adds all of the others.
+    pub fn append(&mut self, mut others: Times) {
+        self.0.append(&mut others.0);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Takes the time of `work` and adds it.
     pub fn take<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();

@@ -1,26 +1,27 @@
 //! What is measured, in which order, and what it is held against.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use freeport::Client;
 use freeport::platform::{Focus, Scanner};
-use freeport::{Ask as _, Client, Request};
 
 use crate::app::{self, App, Memory};
 use crate::boxes::{Load, Size};
 use crate::bus::Bus;
 use crate::measure::{Program, Times, in_turn};
+use crate::requests::{self, Asked, CLIENTS, PACE, Requests};
 use crate::table::{Table, ratio, time};
 
-const USAGE: &str = "usage: scripts/bench [--quick]
+const USAGE: &str = "usage: scripts/bench [--quick] [--requests]
 
-  --quick  watch the idle app for 5 seconds instead of 60";
+  --quick     watch the idle app for 5 seconds instead of 60
+  --requests  only ask the app, on the box as it is";
 
 const FREEPORT: &str = env!("CARGO_BIN_EXE_freeport");
 const BUSY: Size = Size {
@@ -43,13 +44,6 @@ const STARTS: usize = 20;
 const OPENED: u32 = 12;
 /// How many ticks are taken at a time.
 const TICKS: usize = 50;
-/// How many requests each connection makes of which the times are taken, one after the other.
-const REQUESTS: usize = 1000;
-/// How often that is done, each time with a new connection, whose threads run where they may.
-const SERIES: usize = 10;
-/// How many connections there are at a time to measure the rate.
-const CONNECTIONS: usize = 8;
-const RATE_TIME: Duration = Duration::from_secs(1);
 /// How long an app runs by itself before its memory and its own timings are read.
 const SETTLED: Duration = Duration::from_secs(8);
 
@@ -64,9 +58,7 @@ struct Measured {
     tick: Times,
     cold: Times,
     listeners_crate: Times,
-    status: Times,
-    echo: Times,
-    rate: f64,
+    asked: Asked,
     own_tick: Duration,
     seen: Times,
     gone: Times,
@@ -86,18 +78,23 @@ pub fn main() -> ExitCode {
 
 fn by_arguments() -> anyhow::Result<ExitCode> {
     let mut idle = Duration::from_secs(60);
-    let mut inside = false;
+    let (mut inside, mut only_requests) = (false, false);
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             // What cargo says.
             "--bench" => {}
             "--quick" => idle = Duration::from_secs(5),
             "--inside" => inside = true,
+            "--requests" => only_requests = true,
             "--hold" => return hold(),
             _ => bail!("{USAGE}"),
         }
     }
-    if inside { all(idle) } else { in_folder() }
+    match (inside, only_requests) {
+        (false, _) => in_folder(),
+        (true, false) => all(idle),
+        (true, true) => ask(),
+    }
 }
 
 /// Does it all in another process, for which all of Freeport is in a folder of its own: the app
@@ -109,6 +106,7 @@ fn in_folder() -> anyhow::Result<ExitCode> {
         .args(std::env::args_os().skip(1))
         .arg("--inside")
         .env("FREEPORT_RUNTIME_DIR", folder.join("app"))
+        .env("FREEPORT_DATA_DIR", folder.join("data"))
         .env("XDG_CONFIG_HOME", folder.join("config"))
         .status();
     let _ = std::fs::remove_dir_all(&folder);
@@ -124,6 +122,19 @@ fn hold() -> anyhow::Result<ExitCode> {
     let _listener = TcpListener::bind("127.0.0.1:0")?;
     println!("ready");
     std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Only asks the app.
+fn ask() -> anyhow::Result<ExitCode> {
+    let (_app, _) = App::start(None)?;
+    let asked = requests::all()?;
+    let mut table = Table::default();
+    for meant in &MEANT {
+        show_requests(&mut table, [&asked; 2], meant);
+    }
+    show_paced(&mut table, [&asked; 2]);
+    print!("{}", table.draw());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -176,7 +187,7 @@ fn measure(folder: &Path, sixty: bool) -> anyhow::Result<Measured> {
 
     let (running, _) = App::start(None)?;
     in_turn(RUNS, &mut [&mut ss, &mut through, &mut alone, &mut lsof])?;
-    let (status, echo, rate) = requests()?;
+    let asked = requests::all()?;
     let seen = seen()?;
     let gone = gone()?;
     drop(running);
@@ -209,9 +220,7 @@ fn measure(folder: &Path, sixty: bool) -> anyhow::Result<Measured> {
         tick,
         cold,
         listeners_crate,
-        status,
-        echo,
-        rate,
+        asked,
         own_tick,
         seen,
         gone,
@@ -227,57 +236,6 @@ fn processes() -> anyhow::Result<usize> {
     Ok(names
         .filter(|name| name.to_string_lossy().parse::<u32>().is_ok())
         .count())
-}
-
-/// What it takes at least to ask and be answered: a thread that sends back a byte.
-fn echo(times: &mut Times) -> anyhow::Result<()> {
-    let (mut here, mut there) = UnixStream::pair()?;
-    let thread = std::thread::spawn(move || {
-        let mut byte = [0];
-        while there.read_exact(&mut byte).is_ok() && there.write_all(&byte).is_ok() {}
-    });
-    for _ in 0..REQUESTS {
-        times.take(|| {
-            here.write_all(&[1])
-                .and_then(|()| here.read_exact(&mut [0]))
-        })?;
-    }
-    drop(here);
-    let _ = thread.join();
-    Ok(())
-}
-
-/// STATUS, which is answered without a look: one after the other, next to the same number of
-/// echoes, and over several connections as fast as they go.
-fn requests() -> anyhow::Result<(Times, Times, f64)> {
-    let (mut times, mut echoes) = <(Times, Times)>::default();
-    for _ in 0..SERIES {
-        let mut client = Client::connect()?;
-        for _ in 0..REQUESTS {
-            times.take(|| client.ask(Request::Status))?;
-        }
-        echo(&mut echoes)?;
-    }
-    let start = Instant::now();
-    let count = || -> anyhow::Result<usize> {
-        let mut client = Client::connect()?;
-        let mut count = 0;
-        while start.elapsed() < RATE_TIME {
-            app::status(&mut client)?;
-            count += 1;
-        }
-        Ok(count)
-    };
-    let all = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(count)).collect();
-        let counts = threads.into_iter().map(|thread| {
-            thread
-                .join()
-                .map_err(|_| anyhow::anyhow!("a thread panicked"))?
-        });
-        counts.sum::<anyhow::Result<usize>>()
-    })?;
-    Ok((times, echoes, all as f64 / start.elapsed().as_secs_f64()))
 }
 
 /// How long it takes until the app, which nobody asks to look, knows of a new listener.
@@ -356,6 +314,85 @@ fn idle(watched: Duration) -> anyhow::Result<(Duration, u64)> {
     Ok((app.cpu()? - before.0, app.cpu_ticks()? - before.1))
 }
 
+/// What a kind of request is held against.
+struct Meant {
+    what: &'static str,
+    of: fn(&Asked) -> &[Requests; 3],
+    /// With so many clients: at most so many microseconds for these percentiles.
+    times: (usize, &'static [(usize, u64)], &'static str),
+    /// With so many clients: at least so many a second.
+    rate: (usize, u32),
+}
+
+const MEANT: [Meant; 2] = [
+    Meant {
+        what: "STATUS",
+        of: |asked| &asked.status,
+        times: (1, &[(50, 50), (99, 1000)], "50 µs, -, 1 ms"),
+        rate: (8, 20_000),
+    },
+    Meant {
+        what: "a claim",
+        of: |asked| &asked.claims,
+        times: (64, &[(99, 5000)], "-, -, 5 ms"),
+        rate: (64, 5_000),
+    },
+];
+
+fn show_requests(table: &mut Table, boxes: [&Asked; 2], meant: &Meant) {
+    for (at, clients) in CLIENTS.into_iter().enumerate() {
+        let found = boxes.map(|asked| &(meant.of)(asked)[at]);
+        let many = if clients == 1 { "" } else { "s" };
+        let what = format!("{}, {clients} client{many} at a time", meant.what);
+        let [q, b] = found.map(percentiles);
+        let (with, limits, budget) = meant.times;
+        let within = |requests: &Requests| {
+            limits.iter().all(|&(percent, most)| {
+                let took = requests.times.percentile(percent);
+                took.is_some_and(|took| took <= Duration::from_micros(most))
+            })
+        };
+        let (budget, met) = if with == clients {
+            (budget, Some(found.into_iter().all(within)))
+        } else {
+            ("", None)
+        };
+        table.judge(&format!("{what}: p50, p95, p99"), q, b, budget, met);
+        let (with, least) = meant.rate;
+        let (budget, met) = if with == clients {
+            let met = found
+                .iter()
+                .all(|requests| requests.rate >= f64::from(least));
+            (format!("{least} /s"), Some(met))
+        } else {
+            (String::new(), None)
+        };
+        let [q, b] = found.map(|requests| format!("{:.0} /s", requests.rate));
+        table.judge(&format!("{what}: how many"), q, b, &budget, met);
+    }
+}
+
+/// Claims that come as often as is meant, and not as fast as they are answered.
+fn show_paced(table: &mut Table, boxes: [&Asked; 2]) {
+    let what = format!(
+        "a claim, {} clients, {PACE} /s in all: p50, p95, p99",
+        CLIENTS[2]
+    );
+    let [q, b] = boxes.map(|asked| percentiles(&asked.paced_claims));
+    let p99 = |asked: &Asked| asked.paced_claims.times.percentile(99);
+    let met = boxes
+        .iter()
+        .all(|asked| p99(asked).is_some_and(|took| took.as_millis() < 5));
+    table.judge(&what, q, b, "-, -, 5 ms", Some(met));
+}
+
+fn percentiles(requests: &Requests) -> String {
+    let times = [50, 95, 99].map(|percent| requests.times.percentile(percent));
+    times
+        .map(|took| took.map_or_else(|| "-".to_owned(), time))
+        .join(", ")
+}
+
 fn report(
     quiet: &Measured,
     busy: &Measured,
@@ -417,15 +454,12 @@ fn report(
         (values, Some(met))
     };
     let ms = Duration::from_millis;
-    let ([q, b], _) = limit(|m| m.echo.median(), ms(0));
+    let ([q, b], _) = limit(|m| m.asked.echo.median(), ms(0));
     table.show("a bare echo over a socket, p50", q, b);
-    let ([q, b], met) = limit(|m| m.status.median(), Duration::from_micros(50));
-    table.judge("STATUS over one connection, p50", q, b, "50 µs", met);
-    let ([q, b], met) = limit(|m| m.status.percentile(99), ms(1));
-    table.judge("STATUS over one connection, p99", q, b, "1 ms", met);
-    let [q, b] = each(&|m| format!("{:.0} /s", m.rate));
-    let met = Some(boxes.iter().all(|m| m.rate >= 20_000.0));
-    table.judge("STATUS over 8 connections", q, b, "20000 /s", met);
+    for meant in &MEANT {
+        show_requests(&mut table, boxes.map(|m| &m.asked), meant);
+    }
+    show_paced(&mut table, boxes.map(|m| &m.asked));
 
     let ([q, b], _) = limit(|m| m.seen.median(), ms(0));
     table.show("a new listener is known, median", q, b);

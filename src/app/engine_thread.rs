@@ -1,16 +1,29 @@
 //! The engine's thread: one queue in, replies and states out.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Instant;
 
+use super::backups::Backups;
+use super::checkpoints::{self, Checkpoints};
+use super::feeds::{self, Feed, Feeds, Line};
+use super::notifier::Notifier;
 use super::scan_thread::{ScanHandle, Scanned};
-use crate::engine::{Answer, Caller, Engine};
+use crate::engine::{Answer, Caller, Effects, Engine, Work};
 use crate::ipc::protocol::{ErrorCode, ErrorReply, Reply, Request, TrayStatus};
+use crate::model::kill::Outcome;
+use crate::notify::Wanted;
 use crate::tray::Publisher;
 
 /// How many messages may wait for the engine; who sends more waits.
 const QUEUE: usize = 1024;
+
+/// How many messages are taken together at most.
+const BATCH: usize = 256;
+
+/// After how many commits the registry's log is looked at.
+const COMMITS: u32 = 32;
 
 /// A message to the engine.
 pub enum Message {
@@ -20,6 +33,8 @@ pub enum Message {
     Asked(Asked),
     /// The tray came or went.
     Tray(TrayStatus),
+    /// A kill is over.
+    Killed(Caller, Vec<Outcome>),
 }
 
 /// A request on its way.
@@ -27,6 +42,8 @@ pub struct Asked {
     caller: Caller,
     request: Request,
     reply: SyncSender<Reply>,
+    /// Where changes are told from the reply on.
+    feed: Option<Feed>,
     since: Instant,
 }
 
@@ -35,13 +52,28 @@ pub struct Asked {
 pub struct EngineHandle(SyncSender<Message>);
 
 impl EngineHandle {
-    /// Asks, and waits for the reply.
-    pub fn ask(&self, caller: Caller, request: Request) -> Reply {
+    /// Asks, and waits for the reply. Reads first what must be known of who asks.
+    pub fn ask(&self, pid: u32, uid: u32, request: Request) -> Reply {
+        self.send(pid, uid, request, None)
+    }
+
+    /// Asks for everything, and for every change from then on.
+    pub fn subscribe(&self, pid: u32, uid: u32) -> (Reply, Receiver<Line>) {
+        let (feed, lines) = feeds::feed();
+        (self.send(pid, uid, Request::Subscribe, Some(feed)), lines)
+    }
+
+    fn send(&self, pid: u32, uid: u32, request: Request, feed: Option<Feed>) -> Reply {
+        let caller = match Caller::of(pid, uid, &request) {
+            Ok(caller) => caller,
+            Err(error) => return Reply::Error(error),
+        };
         let (reply, replies) = mpsc::sync_channel(1);
         let asked = Message::Asked(Asked {
             caller,
             request,
             reply,
+            feed,
             since: Instant::now(),
         });
         let sent = self.0.send(asked).is_ok();
@@ -71,21 +103,44 @@ pub fn channel() -> (EngineHandle, Receiver<Message>) {
     (EngineHandle(sender), receiver)
 }
 
-/// Starts the thread. The tray gets every new state.
-pub fn start(
-    inbox: Receiver<Message>,
-    engine: Engine,
-    scanner: ScanHandle,
-    tray: Option<Publisher>,
-) -> io::Result<()> {
+/// Whom the engine's thread tells what has changed.
+pub struct Listeners {
+    /// The engine, for work that ends elsewhere.
+    pub engine: EngineHandle,
+    /// The scanner.
+    pub scanner: ScanHandle,
+    /// The tray, if there is one.
+    pub tray: Option<Publisher>,
+    /// Notifications.
+    pub notifier: Notifier,
+    /// The registry's log.
+    pub checkpoints: Checkpoints,
+}
+
+/// Starts the thread.
+pub fn start(inbox: Receiver<Message>, engine: Engine, listeners: Listeners) -> io::Result<()> {
     let mut desk = Desk {
         engine,
-        scanner,
-        tray,
+        listeners,
+        feeds: Feeds::default(),
+        backups: Backups::default(),
         ticket: 0,
-        parked: Vec::new(),
+        parked: VecDeque::new(),
+        effects: Effects::default(),
+        replies: Vec::new(),
+        committed: 0,
     };
-    let work = move || inbox.into_iter().for_each(|message| desk.take(message));
+    let work = move || {
+        loop {
+            match inbox.recv_timeout(desk.engine.rest()) {
+                Ok(message) => {
+                    desk.work(std::iter::once(message).chain(inbox.try_iter().take(BATCH)))
+                }
+                Err(RecvTimeoutError::Timeout) => desk.work(std::iter::empty()),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    };
     std::thread::Builder::new()
         .name("engine".into())
         .stack_size(512 * 1024)
@@ -93,25 +148,49 @@ pub fn start(
     Ok(())
 }
 
-/// The engine with the requests that wait for a look.
+/// The engine with the requests that wait for a look, and the replies that wait for the commit.
 struct Desk {
     engine: Engine,
-    scanner: ScanHandle,
-    tray: Option<Publisher>,
+    listeners: Listeners,
+    feeds: Feeds,
+    backups: Backups,
     ticket: u64,
-    parked: Vec<(u64, Asked)>,
+    parked: VecDeque<(u64, Asked)>,
+    effects: Effects,
+    replies: Vec<Answered>,
+    /// How many commits there were since the log was looked at.
+    committed: u32,
+}
+
+/// A reply that waits for what it says to be committed.
+struct Answered {
+    to: SyncSender<Reply>,
+    reply: Reply,
+    since: Instant,
 }
 
 impl Desk {
+    /// Takes messages; what they change is committed together, and only then acknowledged.
+    fn work(&mut self, messages: impl Iterator<Item = Message>) {
+        self.engine.begin();
+        for message in messages {
+            self.take(message);
+        }
+        self.engine.pass();
+        self.finish();
+        self.backups.keep_up(&self.engine);
+    }
+
     fn take(&mut self, message: Message) {
         match message {
             Message::Scanned(scanned) => self.scanned(scanned),
             Message::Tray(status) => self.engine.set_tray(status),
+            Message::Killed(caller, outcomes) => self.engine.killed(&outcomes, &caller),
             Message::Asked(asked) => match Engine::look_for(&asked.request) {
                 Some(look) => {
                     self.ticket += 1;
-                    self.scanner.look(self.ticket, &look);
-                    self.parked.push((self.ticket, asked));
+                    self.listeners.scanner.look(self.ticket, &look);
+                    self.parked.push_back((self.ticket, asked));
                 }
                 None => self.answer(asked),
             },
@@ -119,23 +198,19 @@ impl Desk {
     }
 
     fn scanned(&mut self, scanned: Scanned) {
+        self.engine.ended(&scanned.dead);
         match scanned.snapshot {
-            Some(snapshot) => {
-                for event in self.engine.ingest(snapshot) {
-                    log::debug!("{event:?}");
-                }
-                if let Some(tray) = &self.tray {
-                    tray.publish(self.engine.state());
-                }
-            }
+            Some(snapshot) => self.engine.ingest(snapshot),
             None => self.engine.unchanged(scanned.at),
         }
-        let ready = self
-            .parked
-            .iter()
-            .take_while(|(ticket, _)| *ticket <= scanned.ticket)
-            .count();
-        for (_, asked) in self.parked.drain(..ready).collect::<Vec<_>>() {
+        let is_ready = |(ticket, _): &mut (u64, Asked)| *ticket <= scanned.ticket;
+        let mut settled = false;
+        while let Some((_, asked)) = self.parked.pop_front_if(is_ready) {
+            if !settled {
+                // Replies tell what follows from this look.
+                self.effects.add(self.engine.settle());
+                settled = true;
+            }
             self.answer(asked);
         }
     }
@@ -144,28 +219,96 @@ impl Desk {
         let Asked {
             caller,
             request,
-            reply,
+            reply: to,
+            feed,
             since,
         } = asked;
-        match self.engine.handle(request, caller) {
-            Answer::Now(answer) => {
-                self.engine.served(since.elapsed());
-                let _ = reply.send(answer);
-            }
-            Answer::Later(work) => {
-                let refused = reply.clone();
-                let done = move || drop(reply.send(work()));
-                if let Err(error) = std::thread::Builder::new()
-                    .name("work".into())
-                    .stack_size(256 * 1024)
-                    .spawn(done)
-                {
-                    let _ = refused.send(Reply::Error(ErrorReply::new(
-                        ErrorCode::Busy,
-                        format!("no thread can be started: {error}"),
-                    )));
+        if feed.is_some() {
+            // What was before is in the reply, and what comes after it is told.
+            self.finish();
+            self.engine.begin();
+        }
+        match self.engine.handle(request, &caller) {
+            Answer::Now(reply) => {
+                self.replies.push(Answered { to, reply, since });
+                if let Some(feed) = feed {
+                    self.feeds.add(feed);
                 }
             }
+            Answer::Later(work) => self.start(work, caller, to),
+        }
+    }
+
+    /// Does work elsewhere.
+    fn start(&self, work: Work, caller: Caller, to: SyncSender<Reply>) {
+        let (refused, engine) = (to.clone(), self.listeners.engine.clone());
+        let done = move || {
+            let reply = work();
+            let killed = match &reply {
+                Reply::Kill(kill) => kill.outcomes.clone(),
+                _ => Vec::new(),
+            };
+            let _ = to.send(reply);
+            if !killed.is_empty() {
+                let _ = engine.0.send(Message::Killed(caller, killed));
+            }
+        };
+        if let Err(error) = std::thread::Builder::new()
+            .name("work".into())
+            .stack_size(256 * 1024)
+            .spawn(done)
+        {
+            let _ = refused.send(Reply::Error(ErrorReply::new(
+                ErrorCode::Busy,
+                format!("no thread can be started: {error}"),
+            )));
+        }
+    }
+
+    /// Brings everything in line, commits, and tells whom it concerns.
+    fn finish(&mut self) {
+        self.effects.add(self.engine.settle());
+        let failed = match self.engine.commit() {
+            Ok(written) => {
+                self.committed += u32::from(written);
+                None
+            }
+            Err(error) => {
+                // What was not committed has not happened.
+                self.effects = self.engine.settle();
+                Some(error)
+            }
+        };
+        if self.committed >= COMMITS {
+            self.committed = 0;
+            if self.engine.log_length() >= checkpoints::LONG {
+                self.listeners.checkpoints.call();
+            }
+        }
+        for Answered { to, reply, since } in self.replies.drain(..) {
+            self.engine.served(since.elapsed());
+            let _ = to.send(match &failed {
+                Some(error) if reply.promises() => Reply::Error(error.clone()),
+                _ => reply,
+            });
+        }
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        let effects = std::mem::take(&mut self.effects);
+        if let Some(owners) = effects.watch {
+            self.listeners.scanner.watch_also(owners);
+        }
+        self.feeds.tell(&effects.events);
+        if !effects.news.is_empty() {
+            let wanted = Wanted::of(&self.engine.current_settings());
+            self.listeners.notifier.tell(effects.news, wanted);
+        }
+        if effects.shown
+            && let Some(tray) = &self.listeners.tray
+        {
+            tray.publish(self.engine.state());
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::engine::{Answer, Caller, Engine, Ring};
+use crate::engine::{Answer, Caller, Engine, Ring, Use};
 use crate::ipc::protocol::{Reply, Request};
 use crate::ipc::{Ask, ClientError};
-use crate::platform::{self, Focus, Scanner};
+use crate::platform::{self, Focus, Scanner, limits};
 
 /// Answers requests in this process, with one look at the system for each that needs it.
 pub struct Local {
@@ -17,7 +17,7 @@ impl Local {
     /// An engine that has not looked yet.
     pub fn new() -> Local {
         Local {
-            engine: Engine::new(Arc::new(Mutex::new(Ring::default()))),
+            engine: Engine::new(Arc::new(Mutex::new(Ring::default())), Use::Command),
             scanner: None,
         }
     }
@@ -44,19 +44,25 @@ impl Ask for Local {
     fn ask(&mut self, request: Request) -> Result<Reply, ClientError> {
         match Engine::look_for(&request) {
             Some(look) if look.ports.is_empty() => self.look_at_all(),
-            Some(look) => drop(self.engine.ingest(platform::look(&look.ports))),
+            Some(look) => self.engine.ingest(platform::look(&look.ports)),
             None => {}
         }
-        Ok(
-            match self.engine.handle(
-                request,
-                Caller {
-                    pid: std::process::id(),
-                },
-            ) {
-                Answer::Now(reply) => reply,
-                Answer::Later(work) => work(),
-            },
-        )
+        if let Err(error) = request.check() {
+            return Ok(Reply::Error(error));
+        }
+        let caller = match Caller::of(std::process::id(), limits::user_id(), &request) {
+            Ok(caller) => caller,
+            Err(error) => return Ok(Reply::Error(error)),
+        };
+        Ok(match self.engine.handle(request, &caller) {
+            Answer::Now(reply) => reply,
+            Answer::Later(work) => {
+                let reply = work();
+                if let Reply::Kill(kill) = &reply {
+                    self.engine.killed(&kill.outcomes, &caller);
+                }
+                reply
+            }
+        })
     }
 }

@@ -4,22 +4,28 @@
 //! state, the main thread runs the tray (or waits). All reach the engine through one bounded
 //! queue.
 
+mod backups;
+mod checkpoints;
 mod engine_thread;
 mod entry;
+mod feeds;
 mod local;
+mod notifier;
 mod scan_thread;
 mod signals;
 
 use std::sync::{Arc, Mutex, mpsc};
 
-use crate::engine::{Caller, Engine, Ring};
+use crate::engine::{Engine, Ring, Use};
 use crate::ipc::protocol::{Reply, Request, TrayStatus};
-use crate::ipc::server::{self, Handler};
+use crate::ipc::server::{self, Handler, Served};
 use crate::ipc::socket::{Place, SocketError};
 use crate::ipc::{Ask, Client, ClientError};
 use crate::platform::limits;
 use crate::tray::{self, Quit};
-use engine_thread::EngineHandle;
+use checkpoints::Checkpoints;
+use engine_thread::{EngineHandle, Listeners};
+use notifier::Notifier;
 
 pub use entry::main;
 pub use local::Local;
@@ -63,13 +69,17 @@ pub fn run(headless: bool) -> Result<(), AppError> {
     let scanner = scan_thread::start(engine.clone(), Arc::clone(&scans))
         .map_err(system("start the scanner"))?;
     let (publisher, states, rings) = tray::slot();
-    engine_thread::start(
-        inbox,
-        Engine::new(scans),
+    let mut state = Engine::new(scans, Use::App);
+    backups::open(&mut state);
+    let listeners = Listeners {
+        engine: engine.clone(),
         scanner,
-        (!headless).then_some(publisher),
-    )
-    .map_err(system("start the engine"))?;
+        tray: (!headless).then_some(publisher),
+        notifier: Notifier::start(asker(&engine)).map_err(system("start the notifier"))?,
+        checkpoints: Checkpoints::start(state.place().cloned())
+            .map_err(system("start the checkpoints"))?,
+    };
+    engine_thread::start(inbox, state, listeners).map_err(system("start the engine"))?;
     serve(&taken, &engine).map_err(system("serve the socket"))?;
     log::info!(
         "freeport {} runs (pid {})",
@@ -100,8 +110,13 @@ fn wait(ended: &mpsc::Receiver<Quit>) {
 fn serve(taken: &crate::ipc::socket::Taken, engine: &EngineHandle) -> std::io::Result<()> {
     let listener = taken.listener.try_clone()?;
     let engine = engine.clone();
-    let handler: Handler =
-        Arc::new(move |peer, request| engine.ask(Caller { pid: peer.pid }, request));
+    let handler: Handler = Arc::new(move |peer, request| match request {
+        Request::Subscribe => {
+            let (reply, lines) = engine.subscribe(peer.pid, peer.uid);
+            Served::Feed(reply, lines)
+        }
+        request => Served::Reply(engine.ask(peer.pid, peer.uid, request)),
+    });
     let uid = limits::user_id();
     std::thread::Builder::new()
         .name("socket".into())
@@ -112,14 +127,7 @@ fn serve(taken: &crate::ipc::socket::Taken, engine: &EngineHandle) -> std::io::R
 
 fn asker(engine: &EngineHandle) -> Arc<dyn Fn(Request) -> Reply + Send + Sync> {
     let engine = engine.clone();
-    Arc::new(move |request| {
-        engine.ask(
-            Caller {
-                pid: std::process::id(),
-            },
-            request,
-        )
-    })
+    Arc::new(move |request| engine.ask(std::process::id(), limits::user_id(), request))
 }
 
 fn reporter(engine: &EngineHandle) -> Box<dyn Fn(TrayStatus) + Send> {

@@ -17,11 +17,11 @@ pub enum Exit {
     Failed = 1,
     /// The arguments are wrong.
     Usage = 2,
-    /// Nothing there: no listener.
+    /// Nothing there: no listener, no reservation.
     Nothing = 3,
     /// Not permitted.
     NotPermitted = 4,
-    /// Conflict: still in use after a kill, or several processes may be meant.
+    /// Conflict: taken, still in use after a kill, none free, or several processes may be meant.
     Conflict = 5,
     /// The app cannot be reached, or speaks another protocol version.
     Unreachable = 6,
@@ -32,11 +32,11 @@ pub const MEANINGS: [(Exit, &str); 7] = [
     (Exit::Done, "done"),
     (Exit::Failed, "failed"),
     (Exit::Usage, "the arguments are wrong"),
-    (Exit::Nothing, "nothing there: no listener"),
+    (Exit::Nothing, "nothing there: no listener, no reservation"),
     (Exit::NotPermitted, "not permitted"),
     (
         Exit::Conflict,
-        "conflict: the port is still in use after a kill, or several processes may be meant",
+        "conflict: the port is taken or still in use, none is free, or several processes may be meant",
     ),
     (
         Exit::Unreachable,

@@ -20,23 +20,29 @@ pub fn run(args: &KillArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         grace_ms: u64::try_from(args.grace.as_millis()).unwrap_or(u64::MAX),
         dry_run: args.dry_run,
     };
-    if args.tree && !args.dry_run && !args.json {
-        heard(show_trees(&kill, asked))?;
-    }
-    let mut outcomes = send(kill.clone(), asked)?;
     if args.json {
+        let outcomes = send(kill, asked)?;
         let exit = worst(&outcomes);
         heard(output::json(&KillReply { outcomes }).map_err(Failure::from))?;
         return Ok(exit);
     }
+    if args.tree && !args.dry_run {
+        heard(show_trees(&kill, asked))?;
+    }
+    carry_out(&kill, asked)
+}
+
+/// Ends what is meant, and tells what came of it. Who can be asked is asked about what survives.
+pub fn carry_out(kill: &Kill, asked: &mut dyn Ask) -> Result<Exit, Failure> {
+    let mut outcomes = send(kill.clone(), asked)?;
     for outcome in &mut outcomes {
-        let survives = outcome.result == KillResult::StillHeld && !args.force;
+        let survives = outcome.result == KillResult::StillHeld && !kill.force;
         if survives && output::can_ask() {
             output::print(&format!("{}\n", outcome.message))?;
             if !output::agrees("End it with SIGKILL?")? {
                 continue;
             }
-            *outcome = force(&kill, outcome, asked)?;
+            *outcome = force(kill, outcome, asked)?;
         }
         heard(tell(outcome))?;
     }
@@ -44,7 +50,7 @@ pub fn run(args: &KillArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
 }
 
 /// What is killed, and how that ends, does not depend on who still reads the output.
-fn heard(told: Result<(), Failure>) -> Result<(), Failure> {
+pub fn heard(told: Result<(), Failure>) -> Result<(), Failure> {
     told.or_else(|failure| {
         if failure.is_broken_pipe() {
             Ok(())
@@ -54,7 +60,8 @@ fn heard(told: Result<(), Failure>) -> Result<(), Failure> {
     })
 }
 
-fn send(kill: Kill, asked: &mut dyn Ask) -> Result<Vec<Outcome>, Failure> {
+/// What came of it, port by port.
+pub fn send(kill: Kill, asked: &mut dyn Ask) -> Result<Vec<Outcome>, Failure> {
     match ask(asked, Request::Kill(kill))? {
         Reply::Kill(reply) => Ok(reply.outcomes),
         other => Err(unexpected(&other)),
@@ -145,7 +152,7 @@ fn exit_of(result: KillResult) -> Exit {
 }
 
 /// Of several ports, the status that says most: a conflict before a refusal before nothing there.
-fn worst(outcomes: &[Outcome]) -> Exit {
+pub fn worst(outcomes: &[Outcome]) -> Exit {
     outcomes
         .iter()
         .map(|outcome| exit_of(outcome.result))

@@ -1,5 +1,6 @@
 //! `freeport list`: who listens on which port.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -8,14 +9,15 @@ use serde::Serialize;
 use super::args::ListArgs;
 use super::columns::{Cell, lay_out};
 use super::exit::{Exit, Failure};
-use super::{ask, output, unexpected};
+use super::{ask, output, query, unexpected, words};
 use crate::ipc::Ask;
 use crate::ipc::protocol::{List, ListReply, Reply, Request};
 use crate::ipc::view::ListenerView;
+use crate::model::reservation::Status;
 use crate::model::text::escape;
 use crate::model::time::short_age;
 use crate::model::visibility::{Rank, Viewer, rank};
-use crate::model::{Gap, Port, Protocol, Timestamp};
+use crate::model::{Conflict, Gap, Port, Timestamp};
 use crate::platform::limits;
 
 /// How often `--watch` looks.
@@ -54,7 +56,11 @@ pub fn run(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         return Ok(if found { Exit::Done } else { Exit::Nothing });
     }
     if !found {
-        return Err(output::unseen(nothing(args, shown.hidden), &reply.gaps));
+        let nothing = match reserved(args, asked) {
+            Some(reserved) => reserved,
+            None => nothing(args, shown.hidden),
+        };
+        return Err(output::unseen(nothing, &reply.gaps));
     }
     output::print(&draw(&shown, &reply.gaps, output::now()))?;
     // The process ends here: thousands of small pieces need not be given back one by one.
@@ -140,23 +146,26 @@ fn choose(args: &ListArgs, mut listeners: Vec<ListenerView>) -> Shown {
 
 fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
     let mut text = String::new();
-    if !shown.listeners.is_empty() {
-        let headers = [
-            "PORT", "ADDRESS", "SERVICE", "PROJECT", "PID", "AGE", "COMMAND",
-        ];
-        let mut rows = Vec::with_capacity(shown.listeners.len() + 1);
-        rows.push(headers.map(|header| Cell::new(header).style(Style::new().bold())));
-        rows.extend(shown.listeners.iter().map(|listener| cells(listener, now)));
-        text.push_str(&lay_out(&rows, output::width(), 1, output::colours()));
-    } else if shown.hidden == 0 {
-        text.push_str("nothing listens here\n");
-    } else {
-        text.push_str("nothing of yours listens here\n");
+    let (left, usual): (Vec<_>, Vec<_>) = shown
+        .listeners
+        .iter()
+        .partition(|listener| listener.leftover.is_some());
+    if !usual.is_empty() {
+        text.push_str(&table("COMMAND", &usual, now));
+        text.push_str(&conflicts(&usual));
     }
-    if shown.listeners.iter().any(|l| l.conflict.is_some()) {
-        text.push_str(&output::warning(
-            "! shares its port with another process; 'freeport why PORT' tells\n",
-        ));
+    if !left.is_empty() {
+        let gap = if usual.is_empty() { "" } else { "\n" };
+        text.push_str(&format!("{gap}{}\n", output::bold("left over:")));
+        text.push_str(&table("WHY", &left, now));
+        text.push_str(&conflicts(&left));
+        text.push_str(&output::dim("'freeport cleanup --leftovers' ends them\n"));
+    }
+    if shown.listeners.is_empty() {
+        text.push_str(match shown.hidden {
+            0 => "nothing listens here\n",
+            _ => "nothing of yours listens here\n",
+        });
     }
     if shown.hidden > 0 {
         text.push_str(&output::dim(format!(
@@ -175,17 +184,38 @@ fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
     text
 }
 
+/// What the marks in a table mean, where there are any.
+fn conflicts(listeners: &[&ListenerView]) -> String {
+    let notes = [
+        (
+            Conflict::Intruder,
+            "! is on a port that is reserved for somebody else; 'freeport why PORT' tells\n",
+        ),
+        (
+            Conflict::Shadowed,
+            "! shares its port with another process; 'freeport why PORT' tells\n",
+        ),
+    ];
+    let there = notes
+        .iter()
+        .filter(|(conflict, _)| listeners.iter().any(|l| l.conflict == Some(*conflict)));
+    there.map(|(_, note)| output::warning(note)).collect()
+}
+
+/// The listeners in rows. The last column has the command, or why it is left over.
+fn table(last: &str, listeners: &[&ListenerView], now: Timestamp) -> String {
+    let headers = ["PORT", "ADDRESS", "SERVICE", "PROJECT", "PID", "AGE", last];
+    let mut rows = Vec::with_capacity(listeners.len() + 1);
+    rows.push(headers.map(|header| Cell::new(header).style(Style::new().bold())));
+    rows.extend(listeners.iter().map(|listener| cells(listener, now)));
+    lay_out(&rows, output::width(), 1, output::colours())
+}
+
 fn cells(listener: &ListenerView, now: Timestamp) -> [Cell<'_>; 7] {
-    let udp = if listener.protocol == Protocol::Udp {
-        "/udp"
-    } else {
-        ""
-    };
+    let spot = words::spot(listener.port, listener.protocol);
     let port = match listener.conflict {
-        Some(_) => {
-            Cell::new(format!("{}{udp} !", listener.port)).style(AnsiColor::Yellow.on_default())
-        }
-        None => Cell::new(format!("{}{udp}", listener.port)).style(AnsiColor::Cyan.on_default()),
+        Some(_) => Cell::new(format!("{spot} !")).style(AnsiColor::Yellow.on_default()),
+        None => Cell::new(spot).style(AnsiColor::Cyan.on_default()),
     };
     let addresses = Cell::new(listener.addresses.join(" "));
     let empty = || Cell::new("");
@@ -193,20 +223,55 @@ fn cells(listener: &ListenerView, now: Timestamp) -> [Cell<'_>; 7] {
     let Some(owner) = &listener.owner else {
         let unknown = format!("unknown, of {}", escape(&listener.user_name()));
         let unknown = Cell::new(unknown).style(dim);
-        return [port, addresses, unknown, empty(), empty(), empty(), empty()];
+        let project = Cell::new(project(listener));
+        return [port, addresses, unknown, project, empty(), empty(), empty()];
     };
-    fn text(text: &str) -> Cell<'_> {
-        Cell::new(escape(text))
-    }
+    let last = match listener.leftover {
+        Some(why) => Cell::new(why.reason()),
+        None => Cell::new(escape(&owner.command)).style(dim),
+    };
     [
         port,
         addresses,
-        text(&owner.service).style(Style::new().bold()),
-        text(owner.project.as_deref().unwrap_or("")),
+        Cell::new(escape(&owner.service)).style(Style::new().bold()),
+        Cell::new(project(listener)),
         Cell::new(owner.pid.to_string()).right(),
         Cell::new(short_age(owner.started_at.age(now))).right(),
-        text(&owner.command).style(dim),
+        last,
     ]
+}
+
+/// The project that a listener works for, or else the one that its port is reserved for; with the
+/// service of the reservation, where it is the one that is meant: `shop · web`.
+fn project(listener: &ListenerView) -> Cow<'_, str> {
+    let own = listener
+        .owner
+        .as_ref()
+        .and_then(|owner| owner.project.as_deref());
+    let meant = listener
+        .reservation
+        .as_ref()
+        .filter(|view| view.status == Status::Active);
+    let reserved = meant.and_then(|view| view.project.as_deref());
+    let project = own.or(reserved).map(escape).unwrap_or_default();
+    match meant.and_then(|view| view.service.as_deref()) {
+        None => project,
+        Some(service) if project.is_empty() => escape(service),
+        Some(service) => format!("{project} · {}", escape(service)).into(),
+    }
+}
+
+/// What is said of one port on which nobody listens, where it is reserved.
+fn reserved(args: &ListArgs, asked: &mut dyn Ask) -> Option<Failure> {
+    let [filter] = args.filters.as_slice() else {
+        return None;
+    };
+    let port = filter.port()?;
+    let reservations = query::at(port, asked).ok()?;
+    let standing = words::standing(reservations.first()?);
+    let message = format!("nothing listens on port {port}, which is {standing}");
+    let hint = format!("'freeport why {port}' tells more");
+    Some(Failure::text(Exit::Nothing, &message).hint(&hint))
 }
 
 fn nothing(args: &ListArgs, hidden: usize) -> Failure {
@@ -224,5 +289,69 @@ fn nothing(args: &ListArgs, hidden: usize) -> Failure {
         n => failure.hint(&format!(
             "{n} hidden ones match (system, other users, UDP clients): --all shows them"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::words::tests::reserved;
+    use crate::ipc::view::ReservationView;
+    use crate::model::attribute;
+    use crate::model::attribute::tests::{process, socket};
+    use crate::model::leftover::Leftover;
+
+    /// A server of pid 7 on port 3000.
+    fn listener(reservation: Option<ReservationView>) -> ListenerView {
+        let holder = [process(7, "node", &[1])];
+        let all = attribute::listeners(&[socket(3000, 1)], |_| &holder, |_| None);
+        let mut view = ListenerView::of(&all[0], false, false);
+        view.reservation = reservation;
+        view
+    }
+
+    fn drawn(listener: ListenerView) -> String {
+        let shown = Shown {
+            listeners: vec![listener],
+            hidden: 0,
+        };
+        draw(&shown, &[], Timestamp::of_millis(0))
+    }
+
+    #[test]
+    fn what_a_port_is_reserved_for_stands_with_the_project() {
+        let active = ReservationView {
+            status: Status::Active,
+            ..reserved()
+        };
+        assert_eq!(project(&listener(Some(active.clone()))), "shop · web");
+        assert_eq!(project(&listener(Some(reserved()))), "", "somebody else is");
+        assert_eq!(project(&listener(None)), "");
+        let only_service = ReservationView {
+            project: None,
+            ..active
+        };
+        assert_eq!(project(&listener(Some(only_service))), "web");
+    }
+
+    #[test]
+    fn conflicts_and_leftovers_are_told() {
+        let mut intruder = listener(Some(reserved()));
+        intruder.conflict = Some(Conflict::Intruder);
+        let text = drawn(intruder);
+        assert!(text.contains("\n3000 !"), "{text}");
+        assert!(
+            text.contains("! is on a port that is reserved for somebody else"),
+            "{text}"
+        );
+        let mut left = listener(None);
+        left.leftover = Some(Leftover::Orphaned);
+        let text = drawn(left);
+        assert!(text.contains("left over:"), "{text}");
+        assert!(
+            text.contains("its terminal and its parent are gone"),
+            "{text}"
+        );
+        assert_eq!(text.matches("PORT").count(), 1, "{text}");
     }
 }

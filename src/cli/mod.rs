@@ -2,21 +2,39 @@
 //!
 //! Verbs ask through [`Ask`] and do not know whether the app answers or this process does.
 
+mod allocate;
 mod args;
 mod autostart;
+mod backup;
+mod claim;
+mod cleanup;
 mod columns;
+mod config;
+mod database;
 mod exit;
+mod export;
 mod filter;
+mod free;
+mod heartbeat;
+mod import;
 mod kill;
 mod list;
+mod log;
 mod manual;
 mod output;
+mod query;
+mod register;
+mod release;
+mod reserve;
+mod restore;
 mod status;
+mod suggest;
 mod why;
+mod words;
 
 use std::io;
 
-use crate::ipc::protocol::{Reply, Request};
+use crate::ipc::protocol::{ErrorCode, ErrorReply, Reply, Request};
 use crate::ipc::{Ask, ClientError};
 
 pub use args::{Command, parse};
@@ -32,6 +50,22 @@ pub fn run(command: Command, connect: Connect) -> Result<Exit, Failure> {
         Command::List(args) => list::run(&args, &mut *connect()?),
         Command::Why(args) => why::run(&args, &mut *connect()?),
         Command::Kill(args) => kill::run(&args, &mut *connect()?),
+        Command::Allocate(args) => allocate::run(&args, &mut *connect()?),
+        Command::Reserve(args) => reserve::run(&args, &mut *connect()?),
+        Command::Claim(args) => claim::run(&args, &mut *connect()?),
+        Command::Register(args) => register::run(&args, &mut *connect()?),
+        Command::Heartbeat(args) => heartbeat::run(&args, &mut *connect()?),
+        Command::Release(args) => release::run(&args, &mut *connect()?),
+        Command::Free(args) => free::run(&args, &mut *connect()?),
+        Command::Query(args) => query::run(&args, &mut *connect()?),
+        Command::Suggest(args) => suggest::run(&args, &mut *connect()?),
+        Command::Cleanup(args) => cleanup::run(&args, &mut *connect()?),
+        Command::Log(args) => log::run(&args, &mut *connect()?),
+        Command::Config(args) => config::run(&args, &mut *connect()?),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Autostart(args) => autostart::run(&args, &mut *connect()?),
         Command::Completions { shell } => manual::completions(shell),
@@ -69,15 +103,34 @@ pub fn finish(result: Result<Exit, Failure>) -> Exit {
 /// Asks, and takes an error for a failure.
 fn ask(asked: &mut dyn Ask, request: Request) -> Result<Reply, Failure> {
     match asked.ask(request)? {
-        Reply::Error(error) => {
-            Err(Failure::text(Exit::Failed, &error.message).maybe_hint(error.hint))
-        }
+        Reply::Error(error) => Err(error.into()),
         reply => Ok(reply),
     }
 }
 
+impl From<ErrorReply> for Failure {
+    fn from(error: ErrorReply) -> Failure {
+        let exit = match error.code {
+            ErrorCode::PortTaken | ErrorCode::Exhausted | ErrorCode::LimitReached => Exit::Conflict,
+            ErrorCode::NotFound => Exit::Nothing,
+            ErrorCode::NotPermitted => Exit::NotPermitted,
+            ErrorCode::BadRequest | ErrorCode::TooLarge => Exit::Usage,
+            // It does not take requests now, or is older than this command.
+            ErrorCode::Busy | ErrorCode::UnknownCommand => Exit::Unreachable,
+            ErrorCode::RegistryUnavailable | ErrorCode::Failed | ErrorCode::Unknown => Exit::Failed,
+        };
+        let hint = match error.code {
+            ErrorCode::UnknownCommand => {
+                Some("restart the app, so that it has the version of this command".to_owned())
+            }
+            _ => error.hint,
+        };
+        Failure::text(exit, &error.message).maybe_hint(hint)
+    }
+}
+
 fn unexpected(reply: &Reply) -> Failure {
-    log::debug!("unexpected reply: {reply:?}");
+    ::log::debug!("unexpected reply: {reply:?}");
     Failure::text(
         Exit::Failed,
         "the app gave another answer than was asked for",

@@ -42,6 +42,13 @@ pub fn note(text: &str) -> io::Result<()> {
     writeln!(err, "{}", dim(text))
 }
 
+/// Warns of something beside the output.
+pub fn warn(text: &str) -> io::Result<()> {
+    let mut err = anstream::stderr().lock();
+    let word = styled("warning:", AnsiColor::Yellow.on_default().bold());
+    writeln!(err, "{word} {text}")
+}
+
 /// Says what went wrong, and what to do next.
 pub fn report(failure: &Failure) {
     let mut err = anstream::stderr().lock();

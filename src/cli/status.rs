@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::StatusArgs;
 use super::exit::{Exit, Failure};
-use super::{ask, output, unexpected};
+use super::{ask, output, unexpected, words};
 use crate::ipc::protocol::{Reply, Request, StatusReply, Timings};
 use crate::ipc::{Client, ClientError};
 use crate::model::text::escape;
@@ -65,6 +65,10 @@ fn tell(status: &StatusReply) -> String {
         "listeners",
         format!("{}, {} in conflict", status.listeners, status.conflicts),
     );
+    line("reserved", words::count(status.reservations, "port"));
+    if let Some(problem) = &status.registry_problem {
+        line("", output::warning(escape(problem)));
+    }
     line("scans", timings(&status.scan));
     line("requests", timings(&status.requests));
     if let Some(bytes) = status.memory_bytes {

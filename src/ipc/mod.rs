@@ -9,5 +9,5 @@ pub mod server;
 pub mod socket;
 pub mod view;
 
-pub use client::{Ask, Client, ClientError};
+pub use client::{Ask, Client, ClientError, Subscription};
 pub use protocol::{Reply, Request};

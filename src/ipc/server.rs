@@ -8,7 +8,10 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::protocol::{ErrorCode, ErrorReply, REQUEST_LIMIT, Reply, Request};
 use crate::platform::peer::{self, Peer};
@@ -19,6 +22,8 @@ pub const CONNECTIONS: usize = 128;
 pub const IDLE: Duration = Duration::from_secs(5 * 60);
 /// How long a client may take to read its reply.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a subscriber to whom nothing was told is looked at: whether it is still there.
+const CHECK: Duration = Duration::from_secs(30);
 /// The most requests of one connection in one [`RATE_PERIOD`].
 const RATE: u32 = 50_000;
 const RATE_PERIOD: Duration = Duration::from_secs(1);
@@ -26,8 +31,16 @@ const RATE_PERIOD: Duration = Duration::from_secs(1);
 /// deep; what is not used of it costs no memory.
 const STACK: usize = 2 * 1024 * 1024;
 
+/// How a request is answered.
+pub enum Served {
+    /// By one reply.
+    Reply(Reply),
+    /// By a reply, and lines from then on until either end has enough.
+    Feed(Reply, Receiver<Arc<[u8]>>),
+}
+
 /// Answers requests, on the connection's thread.
-pub type Handler = Arc<dyn Fn(Peer, Request) -> Reply + Send + Sync>;
+pub type Handler = Arc<dyn Fn(Peer, Request) -> Served + Send + Sync>;
 
 /// Accepts connections for as long as the process lives.
 pub fn serve(listener: &UnixListener, uid: u32, handler: &Handler) {
@@ -135,16 +148,54 @@ fn converse(stream: UnixStream, uid: u32, handler: &Handler) -> io::Result<()> {
             }
             return Ok(());
         }
-        let reply = if rate.exceeded() {
-            Reply::Error(busy(format!("more than {RATE} requests in a second")))
+        let served = if rate.exceeded() {
+            Served::Reply(Reply::Error(busy(format!(
+                "more than {RATE} requests in a second"
+            ))))
         } else {
             match Request::parse(line.trim_ascii()) {
                 Ok(request) => handler(peer, request),
-                Err(error) => Reply::Error(error),
+                Err(error) => Served::Reply(Reply::Error(error)),
             }
         };
-        reader.get_mut().write_all(&reply.to_line()?)?;
+        match served {
+            Served::Reply(reply) => reader.get_mut().write_all(&reply.to_line()?)?,
+            Served::Feed(reply, lines) => {
+                reader.get_mut().write_all(&reply.to_line()?)?;
+                if let Reply::State(_) = reply {
+                    return feed(reader.into_inner(), &lines);
+                }
+            }
+        }
     }
+}
+
+/// Writes lines until the subscriber is gone, or was too slow for them.
+fn feed(mut stream: UnixStream, lines: &Receiver<Arc<[u8]>>) -> io::Result<()> {
+    loop {
+        match lines.recv_timeout(CHECK) {
+            Ok(line) => stream.write_all(&line)?,
+            Err(RecvTimeoutError::Timeout) if has_gone(&stream) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                let error =
+                    ErrorReply::new(ErrorCode::Busy, "you were too slow for what has changed");
+                refuse(
+                    stream,
+                    &error.hint("subscribe again: everything is told anew"),
+                );
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether the other end has been closed, both halves of it. What it has sent meanwhile nobody reads.
+fn has_gone(stream: &UnixStream) -> bool {
+    let mut watched = [PollFd::new(stream, PollFlags::empty())];
+    let at_once = Timespec::default();
+    let closed = PollFlags::HUP | PollFlags::ERR;
+    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(closed)
 }
 
 struct Rate {
@@ -162,5 +213,25 @@ impl Rate {
         }
         self.requests += 1;
         self.requests > RATE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Shutdown;
+
+    use super::*;
+
+    #[test]
+    fn who_has_gone_is_known_whatever_was_sent_before() {
+        for sent in ["", "more than was asked for"] {
+            let (mut client, server) = UnixStream::pair().unwrap();
+            client.write_all(sent.as_bytes()).unwrap();
+            assert!(!has_gone(&server));
+            client.shutdown(Shutdown::Write).unwrap();
+            assert!(!has_gone(&server), "it can still read");
+            drop(client);
+            assert!(has_gone(&server));
+        }
     }
 }

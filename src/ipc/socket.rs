@@ -93,6 +93,13 @@ impl Place {
         }
     }
 
+    /// The place in this folder.
+    pub fn at(folder: impl Into<PathBuf>) -> Place {
+        Place {
+            folder: folder.into(),
+        }
+    }
+
     /// The socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("freeport.sock")

@@ -4,10 +4,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::kill::Party;
+use crate::model::leftover::Leftover;
+use crate::model::reservation::{Hold, Status};
 use crate::model::service::Kind;
 use crate::model::visibility::Traits;
 use crate::model::{
-    Ancestor, Conflict, Listener, Port, Process, ProcessKey, Protocol, Timestamp, conflict,
+    Ancestor, Conflict, Listener, Port, Process, ProcessKey, Protocol, Reservation, Timestamp,
+    conflict,
 };
 
 /// A listener.
@@ -29,12 +33,99 @@ pub struct ListenerView {
     pub owner: Option<OwnerView>,
     /// The pids of other processes that share it.
     pub workers: Vec<u32>,
-    /// The reservation of the port: null, as this version keeps none.
-    pub reservation: Option<serde_json::Value>,
-    /// How it is in conflict with another listener.
+    /// The reservation of the port.
+    pub reservation: Option<ReservationView>,
+    /// How it is in conflict: with a reservation, or with another listener.
     pub conflict: Option<Conflict>,
-    /// How the port is held for it: null, as this version holds none.
-    pub hold: Option<serde_json::Value>,
+    /// How the port is held for it.
+    pub hold: Option<Hold>,
+    /// Why it looks left over.
+    pub leftover: Option<Leftover>,
+}
+
+/// A reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationView {
+    /// The port.
+    pub port: Port,
+    /// `tcp` or `udp`.
+    pub protocol: Protocol,
+    /// The project that it is for.
+    pub project: Option<String>,
+    /// The service that it is for.
+    pub service: Option<String>,
+    /// `reserved`, `claimed`, `active` or `stale`.
+    pub status: Status,
+    /// How real it is: `advisory`, `held` or `handed-over`.
+    pub hold: Hold,
+    /// The process that claimed it.
+    pub pid: Option<u32>,
+    /// The identity of that process, `PID@START`.
+    pub key: Option<ProcessKey>,
+    /// The name of that process.
+    pub name: Option<String>,
+    /// The user that made it.
+    pub uid: u32,
+    /// Whether it stays, as reserved, when a claim of it ends.
+    pub kept: bool,
+    /// What the client said of it.
+    pub metadata: Option<serde_json::Value>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it runs out without a heartbeat.
+    pub expires_at: Option<Timestamp>,
+    /// When its owner gave the last sign of life.
+    pub last_heartbeat: Option<Timestamp>,
+}
+
+impl ReservationView {
+    /// What is told of a reservation.
+    pub fn of(reservation: &Reservation) -> ReservationView {
+        let owner = reservation.owner.as_ref();
+        ReservationView {
+            port: reservation.port,
+            protocol: reservation.protocol,
+            project: reservation.project.clone(),
+            service: reservation.service.clone(),
+            status: reservation.status,
+            hold: reservation.hold,
+            pid: owner.map(|owner| owner.key.pid),
+            key: owner.map(|owner| owner.key),
+            name: owner.map(|owner| owner.name.clone()),
+            uid: reservation.uid,
+            kept: reservation.kept,
+            metadata: reservation
+                .metadata
+                .as_deref()
+                .and_then(|text| serde_json::from_str(text).ok()),
+            created_at: reservation.created_at,
+            expires_at: reservation.lease.map(|lease| lease.expires_at),
+            last_heartbeat: reservation.last_heartbeat,
+        }
+    }
+}
+
+/// Somebody on a port where somebody else should be, or where others are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConflictView {
+    /// What kind of conflict it is.
+    pub kind: Conflict,
+    /// The port.
+    pub port: Port,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Who listens; null when that cannot be seen.
+    pub listener: Option<Party>,
+    /// The project that the listener works for.
+    pub project: Option<String>,
+    /// The user that the listener belongs to.
+    pub uid: u32,
+    /// That user, by name or number.
+    pub user: String,
+    /// What is reserved, where that is what it is in conflict with.
+    pub reservation: Option<ReservationView>,
+    /// Who else listens, where that is what it is in conflict with.
+    pub others: Vec<Party>,
 }
 
 /// A process that has a listener.
@@ -126,7 +217,8 @@ impl ListenerView {
             .collect()
     }
 
-    fn of(listener: &Listener, shadowed: bool, details: bool) -> ListenerView {
+    /// The view of one listener, and whether it is shadowed by another one.
+    pub fn of(listener: &Listener, shadowed: bool, details: bool) -> ListenerView {
         ListenerView {
             port: listener.port,
             protocol: listener.protocol,
@@ -146,6 +238,7 @@ impl ListenerView {
             reservation: None,
             conflict: shadowed.then_some(Conflict::Shadowed),
             hold: None,
+            leftover: None,
         }
     }
 }

@@ -6,14 +6,20 @@
 
 pub mod address;
 pub mod attribute;
+pub mod choice;
 pub mod conflict;
 pub mod diff;
 pub mod kill;
+pub mod leftover;
 pub mod listener;
+pub mod log;
+pub mod news;
 pub mod port;
 pub mod process;
 pub mod project;
+pub mod reservation;
 pub mod service;
+pub mod settings;
 pub mod snapshot;
 pub mod supervisor;
 pub mod text;
@@ -26,5 +32,6 @@ pub use listener::{Listener, Protocol, Socket, SocketId};
 pub use port::{Port, PortError, PortRange};
 pub use process::{Ancestor, Process, ProcessKey};
 pub use project::Project;
+pub use reservation::Reservation;
 pub use snapshot::{Gap, GapKind, Snapshot};
 pub use time::Timestamp;

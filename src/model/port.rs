@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A TCP or UDP port number, 1 to 65535. Port 0 means "choose one" to the kernel and is never a
 /// port that somebody listens on, so it cannot be represented.
@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 pub struct Port(NonZeroU16);
 
 impl Port {
+    /// The lowest port.
+    pub const MIN: Port = Port(NonZeroU16::MIN);
+    /// The highest port.
+    pub const MAX: Port = Port(NonZeroU16::MAX);
+
     /// The port with this number; `None` for 0.
     pub const fn new(number: u16) -> Option<Port> {
         match NonZeroU16::new(number) {
@@ -100,6 +105,11 @@ impl PortRange {
         (self.first..=self.last).contains(&port)
     }
 
+    /// Its ports, upwards.
+    pub fn iter(self) -> impl Iterator<Item = Port> {
+        (self.first.get()..=self.last.get()).filter_map(Port::new)
+    }
+
     /// The port, when the range is exactly one.
     pub fn single(self) -> Option<Port> {
         (self.first == self.last).then_some(self.first)
@@ -122,6 +132,20 @@ impl FromStr for PortRange {
                 })
             }
         }
+    }
+}
+
+impl Serialize for PortRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PortRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PortRange, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 

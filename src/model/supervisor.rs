@@ -71,7 +71,10 @@ fn names(name: &str, command: &str, wanted: &str) -> bool {
             .next()
             .is_some_and(|base| base.split('.').next() == Some(wanted))
     };
-    name.to_ascii_lowercase().starts_with(wanted)
+    // `PM2 v5.3.0: God` and `containerd-shim-runc-v2` are meant, `entrypoint.sh` is not `entr`.
+    let lower = name.to_ascii_lowercase();
+    let rest = lower.strip_prefix(wanted);
+    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
         || command
             .split(' ')
             .take(3)
@@ -139,6 +142,13 @@ mod tests {
                 .name,
             "bash"
         );
+    }
+
+    #[test]
+    fn a_name_is_known_as_a_whole() {
+        assert!(names("containerd-shim-runc-v2", "", "containerd-shim"));
+        assert!(names("entr", "", "entr"));
+        assert!(!names("entrypoint.sh", "sh /entrypoint.sh", "entr"));
     }
 
     #[test]

@@ -14,6 +14,30 @@ impl Timestamp {
     pub fn age(self, now: Timestamp) -> Duration {
         now.0.duration_since(self.0).unwrap_or_default()
     }
+
+    /// The time so much later; the same where no clock goes that far.
+    pub fn after(self, time: Duration) -> Timestamp {
+        Timestamp(self.0.checked_add(time).unwrap_or(self.0))
+    }
+
+    /// The time so much earlier; the same where no clock goes that far.
+    pub fn before(self, time: Duration) -> Timestamp {
+        Timestamp(self.0.checked_sub(time).unwrap_or(self.0))
+    }
+
+    /// Milliseconds since 1970; 0 for what was before.
+    pub fn millis(self) -> i64 {
+        let since = self.0.duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        })
+    }
+
+    /// So many milliseconds after 1970, and never before.
+    pub fn of_millis(millis: i64) -> Timestamp {
+        let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        Timestamp(SystemTime::UNIX_EPOCH).after(since)
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -1,12 +1,12 @@
 //! Handing a notification to the desktop, without ever waiting for it for long.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use super::Note;
-use crate::platform::notification;
+use super::{Button, Note, Press};
+use crate::platform::notification::{self, Handle, Shown};
 
 /// How long the notification daemon may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -14,9 +14,55 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Whether the daemon has let a notification hang: no further thread is risked then.
 static HANGS: AtomicBool = AtomicBool::new(false);
 
-/// Shows a notification. Waits for at most a few seconds, so never call it where that matters.
-/// Without a notification daemon, the note goes to the log.
+/// How many notifications may wait for a press at one time: each has a thread.
+const WAITING: usize = 8;
+
+/// How many wait.
+static WAITS: Waits = Waits(AtomicUsize::new(0));
+
+/// Shows a notification, without its buttons. Waits for at most a few seconds, so never call it
+/// where that matters. Without a notification daemon, the note goes to the log.
 pub fn deliver(note: &Note) {
+    hand_over(note, Vec::new(), drop);
+}
+
+/// Shows a notification as [`deliver`] does, with its buttons. When one is pressed, however much
+/// later, `pressed` is called with what that means, on a thread of its own.
+pub fn deliver_with(note: &Note, pressed: impl FnOnce(Press) + Send + 'static) {
+    if note.buttons.is_empty() {
+        return deliver(note);
+    }
+    let Some(wait) = WAITS.one_more() else {
+        log::debug!(
+            "{WAITING} notifications wait for a press; shown without buttons: {}",
+            note.summary
+        );
+        return deliver(note);
+    };
+    let buttons = note.buttons.clone();
+    let shown = buttons.iter().map(|button| {
+        let Button { id, label, .. } = *button;
+        (id.to_owned(), label.to_owned())
+    });
+    hand_over(note, shown.collect(), move |handle| {
+        let id = handle.wait();
+        drop(wait);
+        let button = buttons
+            .into_iter()
+            .find(|button| id.as_deref() == Some(button.id));
+        if let Some(button) = button {
+            log::info!("pressed: {:?}", button.press);
+            pressed(button.press);
+        }
+    });
+}
+
+/// Shows a notification on a thread of its own, which then does `then`.
+fn hand_over(
+    note: &Note,
+    buttons: Vec<(String, String)>,
+    then: impl FnOnce(Handle) + Send + 'static,
+) {
     if HANGS.load(Ordering::Acquire) {
         log::info!(
             "not shown, as the notification daemon hangs: {}: {}",
@@ -30,11 +76,22 @@ pub fn deliver(note: &Note) {
     let late = Arc::new(AtomicBool::new(false));
     let was_late = Arc::clone(&late);
     let work = move || {
-        let result = notification::show(&wanted.summary, &wanted.body, wanted.problem);
+        let result = notification::show(&Shown {
+            summary: &wanted.summary,
+            body: &wanted.body,
+            problem: wanted.problem,
+            buttons: &buttons,
+        });
         if was_late.swap(true, Ordering::AcqRel) {
             HANGS.store(false, Ordering::Release);
         }
-        let _ = sender.send(result);
+        match result {
+            Ok(handle) => {
+                let _ = sender.send(Ok(()));
+                then(handle);
+            }
+            Err(error) => drop(sender.send(Err(error))),
+        }
     };
     if let Err(error) = std::thread::Builder::new()
         .name("notification".into())
@@ -63,5 +120,44 @@ pub fn deliver(note: &Note) {
                 note.body
             );
         }
+    }
+}
+
+/// How many notifications wait for a press.
+struct Waits(AtomicUsize);
+
+/// One that waits; gives its place back when it is dropped.
+struct Wait<'a>(&'a Waits);
+
+impl Waits {
+    /// Lets one more wait, when there are not too many.
+    fn one_more(&self) -> Option<Wait<'_>> {
+        let more = |n: usize| (n < WAITING).then_some(n + 1);
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .ok()
+            .map(|_| Wait(self))
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        let waits = Waits(AtomicUsize::new(0));
+        let mut all: Vec<Wait<'_>> = (0..WAITING).filter_map(|_| waits.one_more()).collect();
+        assert_eq!(all.len(), WAITING);
+        assert!(waits.one_more().is_none());
+        all.pop();
+        let again = waits.one_more();
+        assert!(again.is_some() && waits.one_more().is_none());
     }
 }

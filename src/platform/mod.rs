@@ -19,14 +19,20 @@ use linux as imp;
 use macos as imp;
 
 pub use imp::autostart;
+pub use imp::boot::{awake, boot_id};
+pub use imp::claimant::claimant;
+pub use imp::leftover::leftover_signs;
 pub use imp::limits;
 pub use imp::notification;
 pub use imp::paths;
 pub use imp::peer;
-pub use imp::process::{ProcessHandle, SignalError, descendants, lineage};
+pub use imp::process::{ProcessHandle, SignalError, descendants, is_alive, lineage};
+pub use imp::reach::project_of;
 pub use imp::scanner::Scanner;
 pub use imp::status;
 pub use imp::watch::{Waker, Watch};
+
+use std::path::PathBuf;
 
 use crate::model::{Port, ProcessKey, Snapshot};
 
@@ -46,6 +52,19 @@ pub struct Woken {
     pub dead: Vec<ProcessKey>,
     /// Whether a [`Waker`] was used.
     pub asked: bool,
+}
+
+/// A process that asks for something, as far as that matters for what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// Its identity.
+    pub key: ProcessKey,
+    /// Its effective user id.
+    pub uid: u32,
+    /// The name of its program, as for [`crate::model::Process::name`].
+    pub name: String,
+    /// Its working folder, when that can be read and has not been deleted.
+    pub cwd: Option<PathBuf>,
 }
 
 /// A signal that ends a process.

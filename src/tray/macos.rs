@@ -171,6 +171,7 @@ impl Desk {
             }
             Message::Done(Done::Killed(outcome)) => self.board.killed(&outcome),
             Message::Done(Done::LaunchAtLogin(on)) => self.board.set_launch_at_login(on),
+            Message::Done(Done::Set { key, value }) => self.board.set(&key, &value),
             Message::End(_) => {}
         }
         self.draw();
@@ -205,7 +206,7 @@ impl Desk {
     /// stays as it is, and the next click on the icon opens the new one.
     fn draw(&mut self) {
         let Some(icon) = &self.icon else { return };
-        let items = self.board.menu();
+        let items = self.board.menu().to_vec();
         let epoch = self.board.epoch();
         if epoch == self.epoch && shape::is_same(self.drawn.items(), &items) {
             self.drawn.update(items);

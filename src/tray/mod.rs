@@ -1,11 +1,13 @@
 //! The icon and its menu.
 //!
-//! What the menu shows is decided purely (`menu`, from `board`, which keeps rows in place while
-//! the menu is open); what a click does is in `actions`; one file per platform draws it. Knows the
-//! engine only through requests and replies, and gets its states from `app`.
+//! What the menu shows is decided purely: `menu` is a function of the `contents`, and `board` keeps
+//! those as they were while the menu is open. What a click does is in `actions`; one module per
+//! platform draws it. Knows the engine only through requests and replies, and gets its states from
+//! `app`.
 
 mod actions;
 mod board;
+mod contents;
 #[cfg(target_os = "linux")]
 mod icon;
 #[cfg(target_os = "linux")]
@@ -13,8 +15,8 @@ mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
 pub mod menu;
-mod rows;
-#[cfg(any(target_os = "macos", test))]
+#[cfg(test)]
+mod scene;
 mod shape;
 mod states;
 

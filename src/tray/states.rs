@@ -56,12 +56,12 @@ mod tests {
     fn only_the_newest_waits_and_the_bell_rings_once() {
         let (publisher, states, rings) = slot();
         let state = |shadowed: usize| State {
-            snapshot: Arc::new(Snapshot {
+            shadowed: vec![false; shadowed],
+            ..State::of(Arc::new(Snapshot {
                 scanned_at: Timestamp(SystemTime::UNIX_EPOCH),
                 gaps: vec![],
                 listeners: vec![],
-            }),
-            shadowed: vec![false; shadowed],
+            }))
         };
         publisher.publish(state(1));
         publisher.publish(state(2));

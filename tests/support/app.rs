@@ -118,8 +118,64 @@ impl Wire {
         reply["listeners"].as_array().unwrap().clone()
     }
 
+    /// What is reserved at a port, of TCP; null where nothing is.
+    #[track_caller]
+    pub fn reservation(&mut self, port: u16) -> Value {
+        let reply = self.ask(&json!({"cmd": "QUERY", "port": port}));
+        let all = reply["reservations"].as_array().unwrap();
+        let of_tcp = all.iter().find(|one| one["protocol"] == "tcp");
+        of_tcp.cloned().unwrap_or_default()
+    }
+
+    /// The status of what is reserved at a port; empty where nothing is.
+    #[track_caller]
+    pub fn status_of(&mut self, port: u16) -> String {
+        self.reservation(port)["status"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Sends a request that is done, and gives the reply.
+    #[track_caller]
+    pub fn done(&mut self, request: &Value) -> Value {
+        succeeds(self.ask(request))
+    }
+
+    /// Sends a request that is refused for this reason, and gives what is said of it.
+    #[track_caller]
+    pub fn refused(&mut self, request: &Value, code: &str) -> String {
+        fails(self.ask(request), code)
+    }
+
     /// The stream behind it.
     pub fn stream(&self) -> &UnixStream {
         self.0.get_ref()
     }
+}
+
+/// The reply, when it is one of success.
+#[track_caller]
+pub fn succeeds(reply: Value) -> Value {
+    assert_eq!(reply["status"], "success", "{reply}");
+    reply
+}
+
+/// The message and the hint of a reply, when it is an error of this kind. Neither ever has in it
+/// what a terminal acts on.
+#[track_caller]
+pub fn fails(reply: Value, code: &str) -> String {
+    assert_eq!(
+        (&reply["status"], &reply["code"]),
+        (&json!("error"), &json!(code)),
+        "{reply}"
+    );
+    let text = |key: &str| reply[key].as_str().unwrap_or_default();
+    let told = format!("{}\n{}", text("message"), text("hint"));
+    assert!(!text("message").is_empty(), "{reply}");
+    assert!(
+        !text("message").contains(char::is_control) && !text("hint").contains(char::is_control),
+        "{reply}"
+    );
+    told
 }

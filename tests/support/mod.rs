@@ -1,7 +1,8 @@
 //! What the black-box tests share: the real program in a home of its own, and what came of a run.
 //!
-//! `processes` has the servers that the tests look for and end, `app` the running app. Nothing here
-//! sleeps for a fixed time: what takes time is looked at until a deadline that only a hang reaches.
+//! `processes` has the servers that the tests look for and end, `agent` a process that can be told what
+//! to do, `app` the running app, `ports` free ports. Nothing here sleeps for a fixed time: what takes
+//! time is looked at until a deadline that only a hang reaches.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -10,7 +11,9 @@
     reason = "each test file uses a part of it, and a test that cannot go on fails"
 )]
 
+pub mod agent;
 pub mod app;
+pub mod ports;
 pub mod processes;
 
 use std::ffi::{OsStr, OsString};

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -23,11 +23,18 @@ pub struct Process {
 impl Process {
     /// Starts a command.
     pub fn start(command: &mut Command) -> Process {
-        let spawned = command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn();
+        Process::spawn(command.stdin(Stdio::null()))
+    }
+
+    /// Starts a command that can be told something.
+    pub fn start_told(command: &mut Command) -> (Process, ChildStdin) {
+        let mut process = Process::spawn(command.stdin(Stdio::piped()));
+        let input = process.child.stdin.take().unwrap();
+        (process, input)
+    }
+
+    fn spawn(command: &mut Command) -> Process {
+        let spawned = command.process_group(0).stdout(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (sender, lines) = mpsc::channel();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -162,9 +169,14 @@ impl Server {
 
 /// Whether sockets of IPv6 can be bound here; says so when not.
 pub fn has_ipv6() -> bool {
-    let can = std::net::TcpListener::bind("[::1]:0").is_ok();
+    let can = has_ipv6_quietly();
     if !can {
         super::skipped("there is no IPv6 here");
     }
     can
+}
+
+/// Whether sockets of IPv6 can be bound here.
+pub fn has_ipv6_quietly() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok()
 }

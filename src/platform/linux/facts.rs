@@ -10,7 +10,6 @@ use rustix::time::{ClockId, clock_gettime};
 use super::proc_pid::{ProcPid, Stat};
 use crate::model::service;
 use crate::model::{Ancestor, Process, ProcessKey, Project, Timestamp};
-use crate::platform::project;
 
 /// How much of a command line is read: they can be megabytes.
 const COMMAND_LIMIT: usize = 4096;
@@ -103,7 +102,7 @@ impl Facts {
         if let Some(known) = self.projects.get(cwd) {
             return known.clone();
         }
-        let found = project::of(cwd).map(Arc::new);
+        let found = super::reach::project_of(cwd).map(Arc::new);
         self.projects.insert(cwd.to_owned(), found.clone());
         found
     }
@@ -141,7 +140,7 @@ impl Facts {
 }
 
 /// The program's name: what it calls itself, unless that is cut off or is a thread's name.
-fn name_of(comm: &str, exe: Option<&Path>) -> String {
+pub(super) fn name_of(comm: &str, exe: Option<&Path>) -> String {
     let file = exe
         .and_then(|exe| exe.file_name())
         .map(|name| name.to_string_lossy());

@@ -22,6 +22,17 @@ pub fn ephemeral_ports() -> (Port, Port) {
     }
 }
 
+/// The first port that a program may listen on without a right of its own
+/// (`net.ipv4.ip_unprivileged_port_start`, ip(7)); Linux's default where that cannot be read. With
+/// 0, every port is free to use.
+pub fn first_unprivileged_port() -> u16 {
+    const DEFAULT: u16 = 1024;
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    text.ok()
+        .and_then(|number| number.trim().parse().ok())
+        .unwrap_or(DEFAULT)
+}
+
 const PORT_1: Port = match Port::new(1) {
     Some(port) => port,
     None => panic!("1 is a port"),

@@ -11,6 +11,11 @@ pub fn runtime_dir() -> PathBuf {
         .unwrap_or_else(|| env::temp_dir().join(format!("freeport-{}", super::limits::user_id())))
 }
 
+/// `$FREEPORT_DATA_DIR`, else `$XDG_DATA_HOME/freeport`, else `~/.local/share/freeport`.
+pub fn data_dir() -> Option<PathBuf> {
+    own("FREEPORT_DATA_DIR").or_else(|| Some(base("XDG_DATA_HOME", ".local/share")?.join("freeport")))
+}
+
 /// `$XDG_CONFIG_HOME`, else `~/.config`.
 pub fn config_home() -> Option<PathBuf> {
     base("XDG_CONFIG_HOME", ".config")

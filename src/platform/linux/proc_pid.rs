@@ -16,10 +16,17 @@ pub(super) struct ProcPid(OwnedFd);
 pub(super) struct Stat {
     /// What the process calls itself, cut off after 15 bytes by the kernel.
     pub(super) comm: String,
+    /// One letter: `Z` when it has ended and nobody has waited for it.
+    state: u8,
     /// The pid of its parent; 0 for none.
     pub(super) ppid: u32,
+    /// The pid of the process that made the session that it is in; 0 for one outside of the pid
+    /// namespace.
+    pub(super) session: u32,
     /// The device number of its terminal; 0 for none.
     pub(super) tty_nr: i32,
+    /// How many threads it has.
+    threads: i64,
     /// When it started, in clock ticks since boot.
     pub(super) starttime: u64,
 }
@@ -70,6 +77,16 @@ impl Stat {
         Stat::parse(read_at(CWD, &format!("/proc/{pid}/stat"), &mut buffer)?)
     }
 
+    /// Whether it has ended and is only kept for its parent to ask about. A process whose first
+    /// thread alone has ended has the same letter, and goes on with the others.
+    pub(super) fn has_ended(&self) -> bool {
+        match self.state {
+            b'X' | b'x' => true,
+            b'Z' => self.threads <= 1,
+            _ => false,
+        }
+    }
+
     fn parse(bytes: &[u8]) -> Option<Stat> {
         // What the process calls itself may have spaces, brackets and newlines in it.
         let start = bytes.iter().position(|&byte| byte == b'(')? + 1;
@@ -79,9 +96,12 @@ impl Stat {
         let mut fields = rest.split_ascii_whitespace();
         Some(Stat {
             comm,
-            ppid: fields.nth(1)?.parse().ok()?,
-            tty_nr: fields.nth(2)?.parse().ok()?,
-            starttime: fields.nth(14)?.parse().ok()?,
+            state: *fields.next()?.as_bytes().first()?,
+            ppid: fields.next()?.parse().ok()?,
+            session: fields.nth(1)?.parse().ok()?,
+            tty_nr: fields.next()?.parse().ok()?,
+            threads: fields.nth(12)?.parse().ok()?,
+            starttime: fields.nth(1)?.parse().ok()?,
         })
     }
 }
@@ -109,16 +129,38 @@ mod tests {
     #[test]
     fn a_name_may_look_like_the_rest_of_the_line() {
         let line =
-            b"42 (a) S 1 (b\xff) R 7 42 42 34816 42 4194304 1 2 3 4 5 6 7 8 20 0 1 0 9000 1 2\n";
+            b"42 (a) S 1 (b\xff) R 7 42 41 34816 42 4194304 1 2 3 4 5 6 7 8 20 0 3 0 9000 1 2\n";
         let expected = Stat {
             comm: "a) S 1 (b\u{fffd}".to_owned(),
+            state: b'R',
             ppid: 7,
+            session: 41,
             tty_nr: 34816,
+            threads: 3,
             starttime: 9000,
         };
         assert_eq!(Stat::parse(line), Some(expected));
         for cut in 0..line.len() - 8 {
             assert_eq!(Stat::parse(&line[..cut]), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn an_end_is_told_from_the_end_of_the_first_thread() {
+        for (state, threads, ended) in [
+            ('S', 1, false),
+            ('T', 1, false),
+            ('Z', 1, true),
+            ('Z', 0, true),
+            ('Z', 2, false),
+            ('X', 1, true),
+        ] {
+            let line = format!(
+                "42 (a) {state} 7 42 42 0 -1 0 1 2 3 4 5 6 7 8 20 0 {threads} 0 9000 1 2\n"
+            );
+            let stat = Stat::parse(line.as_bytes()).unwrap();
+            assert_eq!(stat.has_ended(), ended, "{state} {threads}");
+            assert_eq!(stat.starttime, 9000);
         }
     }
 

@@ -10,6 +10,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use super::facts::{Facts, identity};
 use super::holders;
+use super::proc_pid::Stat;
 use crate::model::{Process, ProcessKey, SocketId};
 use crate::platform::Signal;
 use crate::platform::unix::family;
@@ -92,6 +93,12 @@ impl ProcessHandle {
     }
 }
 
+/// Whether the process with this identity runs now. One that has ended, and that its parent has
+/// not asked about yet, does not.
+pub fn is_alive(key: ProcessKey) -> bool {
+    Stat::of(key.pid).is_some_and(|stat| stat.starttime == key.start && !stat.has_ended())
+}
+
 /// All processes below `key`, each before its parent.
 pub fn descendants(key: ProcessKey) -> Vec<Arc<Process>> {
     let pids = holders::pids().into_iter();
@@ -163,6 +170,25 @@ mod tests {
             handle.signal(Signal::Kill),
             Err(SignalError::Gone)
         ));
+    }
+
+    #[test]
+    fn a_process_lives_until_it_ends_and_not_until_it_is_waited_for() {
+        let (mut child, key) = sleeper();
+        assert!(is_alive(key));
+        let recycled = ProcessKey {
+            start: key.start + 1,
+            ..key
+        };
+        assert!(!is_alive(recycled));
+        let handle = ProcessHandle::open(key).unwrap();
+        child.0.kill().unwrap();
+        assert!(handle.wait(Duration::from_secs(10)));
+        assert!(Stat::of(key.pid).is_some(), "nobody has waited for it");
+        assert!(!is_alive(key));
+        child.0.wait().unwrap();
+        assert!(!is_alive(key));
+        assert!(!is_alive(ProcessKey { pid: 0, start: 0 }));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,23 +93,23 @@ impl Watch {
         ended
     }
 
+    /// Whether the end of this process is waited for. It is not when the system refuses to, or there
+    /// are too many: then it must be asked for.
+    pub fn is_watching(&self, key: ProcessKey) -> bool {
+        self.watched.contains_key(&key)
+    }
+
     /// Sleeps until a watched process ends, a waker is used, or `timeout` is over.
     pub fn wait(&mut self, timeout: Duration) -> Woken {
         let timeout = Timespec {
             tv_sec: timeout.as_secs().cast_signed(),
             tv_nsec: timeout.subsec_nanos().into(),
         };
-        let mut events = Vec::with_capacity(64);
+        let mut events = [const { MaybeUninit::uninit() }; 64];
         let mut woken = Woken::default();
-        if epoll::wait(
-            &self.epoll,
-            rustix::buffer::spare_capacity(&mut events),
-            Some(&timeout),
-        )
-        .is_err()
-        {
+        let Ok((events, _)) = epoll::wait(&self.epoll, &mut events, Some(&timeout)) else {
             return woken;
-        }
+        };
         for event in events {
             match event.data.u64() {
                 ASKED => {
@@ -175,7 +176,9 @@ mod tests {
         let mut watch = Watch::new().unwrap();
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let key = identity(child.id()).unwrap().0;
+        assert!(!watch.is_watching(key));
         assert!(watch.follow([key].into_iter()).is_empty());
+        assert!(watch.is_watching(key));
         assert!(watch.wait(Duration::ZERO).dead.is_empty());
         child.kill().unwrap();
         let start = Instant::now();
@@ -188,6 +191,40 @@ mod tests {
             "it has ended already"
         );
         assert!(watch.wait(Duration::ZERO).dead.is_empty(), "told once");
+    }
+
+    #[test]
+    fn the_end_of_a_process_that_nobody_has_waited_for_is_seen() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let key = identity(child.id()).unwrap().0;
+        child.kill().unwrap();
+        while crate::platform::is_alive(key) {
+            std::thread::yield_now();
+        }
+        let mut watch = Watch::new().unwrap();
+        assert!(watch.follow([key].into_iter()).is_empty());
+        assert_eq!(watch.wait(Duration::from_secs(20)).dead, [key]);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn what_is_over_the_limit_is_not_watched_and_says_so() {
+        let mut children: Vec<_> = (0..2)
+            .map(|_| Command::new("sleep").arg("60").spawn().unwrap())
+            .collect();
+        let keys: Vec<ProcessKey> = children
+            .iter()
+            .map(|child| identity(child.id()).unwrap().0)
+            .collect();
+        let mut watch = Watch::new().unwrap();
+        watch.limit = 1;
+        assert!(watch.follow(keys.iter().copied()).is_empty());
+        let watched = keys.iter().filter(|key| watch.is_watching(**key));
+        assert_eq!(watched.count(), 1);
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) fn parent(pid: u32) -> Option<u32> {
 }
 
 /// The start time is in microseconds since 1970.
-fn key(info: &BSDInfo) -> ProcessKey {
+pub(super) fn key(info: &BSDInfo) -> ProcessKey {
     let seconds = info.pbi_start_tvsec.saturating_mul(1_000_000);
     ProcessKey {
         pid: info.pbi_pid,
@@ -156,6 +156,11 @@ fn exe(pid: u32) -> Option<PathBuf> {
     pidpath(i32::try_from(pid).ok()?).ok().map(PathBuf::from)
 }
 
+/// The name of its program.
+pub(super) fn name_of(info: &BSDInfo) -> String {
+    program::name(&kernel_name(info), exe(info.pbi_pid).as_deref())
+}
+
 /// The longer of the names that the kernel keeps.
 fn kernel_name(info: &BSDInfo) -> String {
     let long = kernel::text(&info.pbi_name);
@@ -175,7 +180,8 @@ fn command_of(args: &[String], name: &str) -> String {
     }
 }
 
-fn is_gone(folder: &Path) -> bool {
+/// Whether there is no such folder any more.
+pub(super) fn is_gone(folder: &Path) -> bool {
     matches!(
         std::fs::symlink_metadata(folder),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound

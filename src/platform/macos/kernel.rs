@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::ptr::null_mut;
+use std::time::Duration;
 
 /// Reads a value of the kernel into `buffer`, which is reused and holds exactly the value then.
 pub(super) fn sysctl(name: &CStr, buffer: &mut Vec<u8>) -> io::Result<()> {
@@ -90,6 +91,18 @@ unsafe fn info<T>(pid: u32, flavor: c_int) -> Option<T> {
     // A failure is 0, and never less than the whole is written.
     // SAFETY: all of it was written, and any bytes are numbers.
     (written == size).then(|| unsafe { info.assume_init() })
+}
+
+/// The time since the boot, without the time asleep (clock_gettime(3), `CLOCK_UPTIME_RAW`).
+pub(super) fn uptime() -> Duration {
+    let mut now = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: the kernel writes one `timespec`, for which there is room.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_UPTIME_RAW, now.as_mut_ptr()) };
+    debug_assert_eq!(failed, 0, "the clock has been there since macOS 10.12");
+    // SAFETY: it was zeroed, and any bytes are numbers.
+    let now = unsafe { now.assume_init() };
+    let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or(0);
+    Duration::new(now.tv_sec.unsigned_abs(), nanoseconds)
 }
 
 /// The bytes of a C string in a fixed array.

@@ -26,6 +26,12 @@ pub fn ephemeral_ports() -> (Port, Port) {
     }
 }
 
+/// The first port that a program may listen on without being root. macOS refuses the lower ones at
+/// single addresses only; at all addresses it allows them, since 10.14.
+pub fn first_unprivileged_port() -> u16 {
+    1024
+}
+
 fn port(name: &CStr) -> Option<Port> {
     let mut value = Vec::with_capacity(size_of::<i32>());
     kernel::sysctl(name, &mut value).ok()?;

@@ -8,14 +8,18 @@
 )]
 
 pub mod autostart;
+pub mod boot;
+pub mod claimant;
 mod facts;
 mod holders;
 mod kernel;
+pub mod leftover;
 pub mod limits;
 pub mod notification;
 pub mod paths;
 pub mod peer;
 pub mod process;
+pub mod reach;
 pub mod scanner;
 pub mod status;
 mod table;

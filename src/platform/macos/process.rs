@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::event::{EvFlags, Kqueue};
 use rustix::process::{Pid, kill_process};
 
-use super::facts::{Facts, identity, parent};
+use super::facts::{self, Facts, identity, parent};
 use super::{holders, watch};
 use crate::model::{Process, ProcessKey, SocketId};
 use crate::platform::Signal;
@@ -97,6 +97,13 @@ impl ProcessHandle {
     }
 }
 
+/// Whether the process with this identity runs now. One that has ended, and that its parent has
+/// not asked about yet, does not. One that may not be read, another user's, counts as ended.
+pub fn is_alive(key: ProcessKey) -> bool {
+    holders::bsd_info(key.pid)
+        .is_some_and(|info| info.pbi_status != libc::SZOMB && facts::key(&info) == key)
+}
+
 /// All processes below `key`, each before its parent.
 pub fn descendants(key: ProcessKey) -> Vec<Arc<Process>> {
     let pids = holders::pids().into_iter();
@@ -168,6 +175,23 @@ mod tests {
             handle.signal(Signal::Kill),
             Err(SignalError::Gone)
         ));
+    }
+
+    #[test]
+    fn a_process_lives_until_it_ends_and_not_until_it_is_waited_for() {
+        let (mut child, key) = sleeper();
+        assert!(is_alive(key));
+        let recycled = ProcessKey {
+            start: key.start + 1,
+            ..key
+        };
+        assert!(!is_alive(recycled));
+        let handle = ProcessHandle::open(key).unwrap();
+        child.0.kill().unwrap();
+        assert!(handle.wait(Duration::from_secs(10)));
+        assert!(!is_alive(key), "not waited for");
+        child.0.wait().unwrap();
+        assert!(!is_alive(key));
     }
 
     #[test]

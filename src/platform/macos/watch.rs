@@ -69,6 +69,12 @@ impl Watch {
         ended
     }
 
+    /// Whether the end of this process is waited for. It is not when the system refuses to, or there
+    /// are too many: then it must be asked for.
+    pub fn is_watching(&self, key: ProcessKey) -> bool {
+        self.watched.get(&key.pid) == Some(&key)
+    }
+
     /// Sleeps until a watched process ends, a waker is used, or `timeout` is over.
     pub fn wait(&mut self, timeout: Duration) -> Woken {
         let mut events = [exit_of(0, EvFlags::empty()); 64];
@@ -140,7 +146,9 @@ mod tests {
         let mut watch = Watch::new().unwrap();
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let key = identity(child.id()).unwrap();
+        assert!(!watch.is_watching(key));
         assert!(watch.follow([key].into_iter()).is_empty());
+        assert!(watch.is_watching(key));
         assert!(watch.wait(Duration::ZERO).dead.is_empty());
         child.kill().unwrap();
         let start = Instant::now();

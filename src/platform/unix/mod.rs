@@ -2,5 +2,6 @@
 
 pub mod family;
 pub mod limits;
+pub mod notification;
 pub mod signal;
 pub mod users;
