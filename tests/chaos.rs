@@ -399,6 +399,10 @@ fn run_until(home: &Home, line: &str, moment: Moment) -> (Option<i32>, String, S
         };
         if is_now {
             let _ = child.kill();
+            if moment == Moment::Tells {
+                // It must not come to say it after all.
+                child.wait().unwrap();
+            }
             break;
         }
         if child.try_wait().unwrap().is_some() {
@@ -477,7 +481,7 @@ fn nothing_acknowledged_is_lost_or_given_twice_by_commands_without_the_app_that_
         start,
     );
     assert_eq!(judged.answered, WORKERS * COMMANDS as usize);
-    assert!(killed > 20 && judged.unanswered > judged.done, "{killed}");
+    assert!(killed > 20 && judged.done > 0, "{killed}, {}", judged.done);
     let query = home.run("query --json").ends(0);
     agrees(&judged, &query.json()["reservations"], &pids);
     check_integrity(&home);

@@ -1,5 +1,5 @@
-//! The documents say what the program does: every request of the protocol page is sent, what help
-//! says is compared, and statuses, verbs and links stand where they should.
+//! The documents say what the program does: what help says is compared, and statuses, verbs and
+//! links stand where they should. The protocol page has a test of its own.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,83 +9,11 @@
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use support::Home;
-use support::app::{App, Wire};
-
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The JSON lines in the fenced blocks of a page.
-fn examples(page: &str) -> Vec<Value> {
-    let blocks = page
-        .split("```json\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap());
-    blocks
-        .flat_map(str::lines)
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
-        .collect()
-}
-
-/// Whether a reply has the form that a page shows: the same keys, and values of the same kind. A
-/// list may be empty in either.
-fn fits(real: &Value, shown: &Value) -> bool {
-    match (real, shown) {
-        (Value::Object(real), Value::Object(shown)) => {
-            let known = |key: &String| real.contains_key(key);
-            real.len() == shown.len()
-                && shown.keys().all(known)
-                && shown.iter().all(|(key, value)| fits(&real[key], value))
-        }
-        (Value::Array(real), Value::Array(shown)) => real
-            .iter()
-            .zip(shown)
-            .take(1)
-            .all(|(real, shown)| fits(real, shown)),
-        (Value::String(_), Value::String(_)) | (Value::Number(_), Value::Number(_)) => true,
-        (real, shown) => real == shown,
-    }
-}
-
-#[test]
-fn every_request_of_the_protocol_page_gets_the_reply_that_it_shows() {
-    let home = Home::new();
-    let _app = App::start(&home);
-    let mut wire = Wire::open(&home);
-    let examples = examples(&read("docs/protocol.md"));
-    let mut asked = BTreeSet::new();
-    for (index, request) in examples
-        .iter()
-        .enumerate()
-        .filter(|(_, example)| example.get("cmd").is_some())
-    {
-        let reply = wire.ask(request);
-        assert_eq!(reply["status"], "success", "{request} gave {reply}");
-        if let Some(shown) = examples
-            .get(index + 1)
-            .filter(|next| next.get("status").is_some())
-        {
-            assert!(fits(&reply, shown), "{request} gave {reply}");
-        }
-        asked.insert(request["cmd"].as_str().unwrap().to_owned());
-    }
-    let reply = wire.say(r#"{"cmd":"?"}"#);
-    let commands: BTreeSet<String> = reply["hint"]
-        .as_str()
-        .unwrap()
-        .trim_start_matches("the commands are ")
-        .split(", ")
-        .map(str::to_owned)
-        .collect();
-    assert_eq!(asked, commands, "the page has every command that there is");
-}
+use support::page::{examples, fits, read};
 
 #[test]
 fn the_listener_in_the_guide_has_the_shape_of_a_real_one() {
@@ -93,7 +21,7 @@ fn the_listener_in_the_guide_has_the_shape_of_a_real_one() {
     let project = home.project("shop");
     home.write("shop/.git/HEAD", "ref: refs/heads/main\n");
     let server = support::processes::Server::start_in(&project, &home, "");
-    let shown = examples(&read("docs/guide.md")).remove(0);
+    let shown = examples(&read("docs/guide.md"), "json").remove(0);
     let real = home.run(&format!("list {} --json", server.port)).json();
     assert!(fits(&real, &shown), "{real}");
 }

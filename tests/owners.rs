@@ -311,3 +311,28 @@ fn what_is_set_aside_is_claimed_for_its_project_only() {
         "not_permitted",
     );
 }
+
+#[test]
+fn a_project_is_not_freed_of_what_others_have_claimed() {
+    let home = Home::new();
+    let _app = App::start(&home);
+    let mut wire = Wire::open(&home);
+    let port = ports::block(2);
+    let (mut owner, mut stranger) = (Agent::start(&home), Agent::start(&home));
+    let free = json!({"cmd": "FREE", "project": "shop"});
+    wire.done(&json!({"cmd": "RESERVE", "ports": [port, port + 1], "project": "shop"}));
+    succeeds(owner.ask(&json!({"cmd": "CLAIM", "port": port + 1, "project": "shop"})));
+    fails(stranger.ask(&free), "not_permitted");
+    let status = [wire.status_of(port), wire.status_of(port + 1)];
+    assert_eq!(status, ["reserved", "claimed"], "all of it, or nothing");
+    succeeds(owner.ask(&free));
+    assert_eq!(wire.status_of(port), "");
+    // What was only reserved is nobody's in particular.
+    wire.done(&json!({"cmd": "RESERVE", "ports": [port], "project": "shop"}));
+    succeeds(stranger.ask(&free));
+    succeeds(owner.ask(&json!({"cmd": "CLAIM", "port": port, "project": "shop"})));
+    let mut as_user = free.clone();
+    as_user["as_user"] = json!(true);
+    succeeds(stranger.ask(&as_user));
+    assert_eq!(wire.status_of(port), "");
+}

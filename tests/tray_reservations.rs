@@ -142,7 +142,7 @@ fn a_port_is_reserved_and_released_by_its_row() {
     assert_eq!(
         shown.labels(),
         [
-            "since less than a minute",
+            "made less than a minute ago",
             "does not expire",
             "advisory: others can still bind it",
             "--",
@@ -188,7 +188,7 @@ fn a_reservation_is_released_by_its_entry() {
     );
     assert_eq!(
         claimed.labels()[1..3],
-        ["since less than a minute", "expires in 59m"]
+        ["made less than a minute ago", "expires in 59m"]
     );
     assert!(
         claimed.labels()[0].ends_with(&format!(" (pid {})", app.process.pid())),

@@ -203,14 +203,13 @@ impl Desk {
             Some(snapshot) => self.engine.ingest(snapshot),
             None => self.engine.unchanged(scanned.at),
         }
-        let is_ready = |(ticket, _): &mut (u64, Asked)| *ticket <= scanned.ticket;
-        let mut settled = false;
-        while let Some((_, asked)) = self.parked.pop_front_if(is_ready) {
-            if !settled {
-                // Replies tell what follows from this look.
-                self.effects.add(self.engine.settle());
-                settled = true;
-            }
+        let is_ready = |(ticket, _): &&(u64, Asked)| *ticket <= scanned.ticket;
+        let ready = self.parked.iter().take_while(is_ready).count();
+        if ready > 0 {
+            // Replies tell what follows from this look.
+            self.effects.add(self.engine.settle());
+        }
+        for (_, asked) in self.parked.drain(..ready).collect::<Vec<_>>() {
             self.answer(asked);
         }
     }

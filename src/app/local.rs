@@ -43,7 +43,10 @@ impl Default for Local {
 impl Ask for Local {
     fn ask(&mut self, request: Request) -> Result<Reply, ClientError> {
         match Engine::look_for(&request) {
-            Some(look) if look.ports.is_empty() => self.look_at_all(),
+            // What is free instead of a port that is taken shows only among all of them.
+            Some(look) if look.ports.is_empty() || !look.thorough && is_about_leases(&request) => {
+                self.look_at_all();
+            }
             Some(look) => self.engine.ingest(platform::look(&look.ports)),
             None => {}
         }
@@ -65,4 +68,11 @@ impl Ask for Local {
             }
         })
     }
+}
+
+fn is_about_leases(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Register(_) | Request::Claim(_) | Request::Reserve(_)
+    )
 }

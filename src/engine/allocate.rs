@@ -83,7 +83,7 @@ impl Engine {
             freed.sort_by_key(Reservation::key);
             for row in &freed {
                 if row.token.is_some() && !(free.as_user || owns(row, None, caller, &scene)) {
-                    return Err(not_yours(row, "freed"));
+                    return Err(not_yours(row, None, "freed"));
                 }
                 change.remove(row.key())?;
                 change.note(&Entry::new(clock.now, Happened::Release, &caller.asker()).of(row))?;

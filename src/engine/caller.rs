@@ -62,13 +62,26 @@ impl Caller {
     fn known(self) -> Caller {
         let found = platform::claimant(self.pid);
         Caller {
-            name: found.as_ref().map(|found| found.name.clone()),
+            name: found.as_ref().map(|found| self.asker_name(&found.name)),
             subject: found.map(|found| Subject {
                 key: found.key,
                 name: found.name,
                 project: None,
             }),
             ..self
+        }
+    }
+
+    /// Who is behind a process of this name: for a command of Freeport, whoever ran it.
+    fn asker_name(&self, name: &str) -> String {
+        let parent = || {
+            let parent = *platform::lineage(self.pid).get(1)?;
+            Some(platform::claimant(parent)?.name)
+        };
+        let is_command = name == env!("CARGO_PKG_NAME");
+        match is_command.then(parent).flatten() {
+            Some(parent) => format!("{name} by {parent}"),
+            None => name.to_owned(),
         }
     }
 
@@ -109,9 +122,9 @@ impl Caller {
             name: found.name.clone(),
         };
         let name = if pid == self.pid {
-            Some(found.name)
+            Some(self.asker_name(&found.name))
         } else {
-            platform::claimant(self.pid).map(|caller| caller.name)
+            platform::claimant(self.pid).map(|caller| self.asker_name(&caller.name))
         };
         Ok(Caller {
             name,

@@ -233,7 +233,7 @@ impl Engine {
                     continue;
                 };
                 if !(release.as_user || owns(&row, release.token.as_deref(), caller, &scene)) {
-                    return Err(not_yours(&row, "released"));
+                    return Err(not_yours(&row, release.token.as_deref(), "released"));
                 }
                 // Who claimed what was reserved gives back the claim; the user gives back all of it.
                 match row.unclaimed().filter(|_| !release.as_user) {
@@ -268,7 +268,7 @@ impl Engine {
                 return Err(nothing(&[heartbeat.port]));
             };
             if !(heartbeat.as_user || owns(&row, heartbeat.token.as_deref(), caller, &scene)) {
-                return Err(not_yours(&row, "renewed"));
+                return Err(not_yours(&row, heartbeat.token.as_deref(), "renewed"));
             }
             if row.lease.is_none() {
                 let message = format!(
@@ -282,8 +282,10 @@ impl Engine {
                 let message = format!("the process that claimed port {} has ended", row.port);
                 return Err(ErrorReply::new(ErrorCode::NotFound, message).hint("claim it again"));
             }
+            // What the user says once, nobody has to say again and again.
+            let by_owner = !heartbeat.as_user || row.last_heartbeat.is_some();
             let mut renewed = Reservation {
-                last_heartbeat: Some(clock.now),
+                last_heartbeat: by_owner.then_some(clock.now),
                 ..row
             };
             renewed.renew(clock.now);
@@ -449,7 +451,12 @@ pub(super) fn owns(
     })
 }
 
-pub(super) fn not_yours(row: &Reservation, what: &str) -> ErrorReply {
+pub(super) fn not_yours(row: &Reservation, token: Option<&str>, what: &str) -> ErrorReply {
+    if token.is_some() {
+        let message = format!("the token is not that of the claim of port {}", row.port);
+        return ErrorReply::new(ErrorCode::NotPermitted, message)
+            .hint("'freeport release' needs none");
+    }
     let whose = match &row.owner {
         Some(owner) => format!(
             "{} (pid {})",

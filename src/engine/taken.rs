@@ -46,10 +46,10 @@ pub(super) fn by_reservation(row: &Reservation, scene: &Scene<'_>, change: &Chan
         .lease
         .map(|lease| format!(", until {}", lease.expires_at))
         .unwrap_or_default();
-    let what = if row.token.is_some() {
-        "claimed by"
-    } else {
-        "reserved for"
+    let what = match (&row.token, &row.owner) {
+        (Some(_), Some(_)) => "claimed by",
+        (Some(_), None) => "claimed for",
+        (None, _) => "reserved for",
     };
     let steps: Vec<String> = free
         .map(|free| format!("{free} is free"))

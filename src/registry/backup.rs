@@ -17,7 +17,8 @@ use crate::model::Timestamp;
 pub(super) const LAST_MS: i64 = 253_402_300_799_999;
 
 impl Registry {
-    /// Makes a copy of the registry, and checks it, before it takes the place of `file`.
+    /// Makes a copy of the registry, and checks it, before it takes the place of `file`. Not while
+    /// changes wait for their commit.
     pub fn back_up_to(&self, file: &Path) -> Result<(), RegistryError> {
         if is_own(self.path(), file) {
             let why = io::Error::new(io::ErrorKind::InvalidInput, "it is the registry itself");

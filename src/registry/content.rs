@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::backup::LAST_MS;
 use super::{Change, RegistryError, row};
@@ -46,19 +46,21 @@ pub(super) struct Pool {
 impl Content {
     /// Reads it all, as it is at one moment.
     pub(super) fn read(db: &Connection) -> rusqlite::Result<Content> {
-        let moment = db.unchecked_transaction()?;
+        // Where changes wait for their commit, a transaction is open.
+        let moment = match db.is_autocommit() {
+            true => Some(db.unchecked_transaction()?),
+            false => None,
+        };
         let content = Content {
-            rows: row::all(&moment)?
+            rows: row::all(db)?
                 .into_iter()
                 .map(|row| (row.key(), row))
                 .collect(),
-            config: list(
-                &moment,
-                "SELECT key, value FROM config ORDER BY key",
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?,
+            config: list(db, "SELECT key, value FROM config ORDER BY key", |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?,
             history: list(
-                &moment,
+                db,
                 "SELECT project, service_name, port, used_at FROM service_ports
                  ORDER BY project, service_name, used_at DESC, port",
                 |row| {
@@ -71,7 +73,7 @@ impl Content {
                 },
             )?,
             pools: list(
-                &moment,
+                db,
                 "SELECT name, ports, created_at FROM port_pools ORDER BY name",
                 |row| {
                     Ok(Pool {
@@ -82,7 +84,7 @@ impl Content {
                 },
             )?,
         };
-        moment.finish()?;
+        moment.map_or(Ok(()), Transaction::finish)?;
         Ok(content)
     }
 

@@ -21,8 +21,8 @@ const BEFORE: &str = "before-restore-";
 
 impl Registry {
     /// Puts the content of a backup in the place of all reservations, settings and remembered
-    /// ports; the log stays. What was there is kept as a backup of its own. Gives how many
-    /// reservations there are then.
+    /// ports; the log stays. What was there is kept as a backup of its own, changes that wait for
+    /// their commit aside. Gives how many reservations there are then.
     pub fn restore_from(
         &mut self,
         file: &Path,

@@ -74,6 +74,17 @@ cd "$HOME"
 "$binary" app 2> "$HOME/freeport.log" &
 started+=("$!")
 eventually has_icon
+reserve() { "$binary" reserve "$1" --project "$2" "${@:3}" > /dev/null; }
+reserve 3000 shop --service web
+reserve 5000 api
+[ -z "${VITE:-}" ] || reserve 5173 storefront
+# A claim that has been there for a while.
+cd "$HOME/shop"
+node -e 'setInterval(() => {}, 1e6)' &
+claimant=$!
+started+=("$claimant")
+cd "$HOME"
+"$binary" claim 3001 --pid "$claimant" --project shop --service api --ttl 53m > /dev/null
 # The rows come with the first look; the panel draws them when it has been told.
 eventually settled
 sleep 2
@@ -85,25 +96,90 @@ crop() {
 width=2560
 margin=32
 
-open_dropdown
-read -r mx my _ mh < <(menus | head -1)
-# Off the icon, which else shows its tooltip, and onto the headline, which is no button.
-point $((mx + 120)) $((my + 30))
+# dropdown: opens it, and says where it is in mx, my and mh.
+dropdown() {
+  open_dropdown
+  read -r mx my _ mh < <(menus | head -1)
+  # Off the icon, which else shows its tooltip, and onto the headline, which is no button.
+  point $((mx + 120)) $((my + 30))
+  eventually settled || true
+}
+# below Y: opens the submenu of the entry that far down, and says where it is in sx, sy and sh.
+below() {
+  point $((mx + 120)) $((my + $1))
+  eventually has_menus 2
+  read -r sx sy _ sh < <(menus | awk -v x="$mx" -v y="$my" '$1 != x || $2 != y' | head -1)
+}
+# all NAME: a picture of the dropdown with its submenus.
+all() {
+  shot "$1"
+  local left bottom
+  read -r left bottom < <(menus | awk '
+    NR == 1 || $1 < left { left = $1 }
+    $2 + $4 > bottom { bottom = $2 + $4 }
+    END { print left, bottom }')
+  crop "$1" $((left - margin)) 0 $((width - left + margin)) $((bottom + margin))
+}
+# notes LEAST MOST: the notifications that are so high.
+notes() { windows xfce4-notifyd | awk -v least="$1" -v most="$2" '$3 > 100 && $4 >= least && $4 <= most'; }
+noted() { notes "$@" | grep -q .; }
+noted_not() { ! noted "$@"; }
+# note NAME LEAST MOST: a picture of the notification that is so high.
+note() {
+  eventually noted "$2" "$3"
+  eventually settled || true
+  local nx ny nw nh
+  read -r nx ny nw nh < <(notes "$2" "$3" | head -1)
+  shot "$1"
+  crop "$1" $((nx - margin)) $((ny - margin)) $((nw + 2 * margin)) $((nh + 2 * margin))
+}
+# With buttons, they are higher.
+plain=(0 180) buttons=(200 400)
+# The first row, and how far it is from one to the next; a line between them is 2 more.
+first=84 row=50
+
+dropdown
 shot dropdown
 crop dropdown $((mx - margin)) 0 $((width - mx + margin)) $((my + mh + margin))
 
-point $((mx + 120)) $((my + 106))
-eventually has_menus 2
-read -r sx sy _ sh < <(menus | awk -v x="$mx" -v y="$my" '$1 != x || $2 != y' | head -1)
+below $first
+# The last entry: Kill.
 point $((sx + 120)) $((sy + sh - 36))
-shot submenu
-bottom=$((my + mh > sy + sh ? my + mh : sy + sh))
-crop submenu $((sx - margin)) 0 $((width - sx + margin)) $((bottom + margin))
+all submenu
+point $((mx + 120)) $((my + 30))
+eventually eval '! has_menus 2'
 
-xdotool click 1
-has_notification() { windows xfce4-notifyd | awk '$3 > 100' | grep -q .; }
-eventually has_notification
-read -r nx ny nw nh < <(windows xfce4-notifyd | awk '$3 > 100' | head -1)
-shot notification
-crop notification $((nx - margin)) $((ny - margin)) $((nw + 2 * margin)) $((nh + 2 * margin))
+# After a line, and before four more entries at the end.
+below $((mh - 36 - 4 * row))
+# The second of them, which is claimed.
+point $((sx + 120)) $((sy + 36 + row))
+eventually has_menus 3
+all reservations
+xdotool key Escape Escape Escape
+eventually has_no_menu
+
+dropdown
+below $first
+click_at $((sx + 120)) $((sy + sh - 36))
+note notification "${plain[@]}"
+# So that the next one stands alone.
+sleep 9
+eventually noted_not "${plain[@]}"
+
+# Somebody thinks that 3000 is free.
+cd "$HOME/docs-site"
+python3 -m http.server 3000 --bind 127.0.0.1 > /dev/null 2>&1 &
+started+=("$!")
+note intruder "${buttons[@]}"
+dropdown
+below $first
+# Kill, above Release and Ignore.
+point $((sx + 120)) $((sy + sh - 36 - 2 * row))
+all conflict
+xdotool key Escape Escape
+eventually has_no_menu
+
+{ kill -9 "$claimant" && wait "$claimant"; } 2> /dev/null || true
+note cleanup "${plain[@]}"
 "$binary" list
+"$binary" query

@@ -19,6 +19,7 @@ pub use lease::{
 
 use super::view::ListenerView;
 use crate::model::kill::Outcome;
+use crate::model::text::{escape, shorten};
 use crate::model::{Gap, Port, Timestamp};
 
 /// The version of this protocol, apart from the version of the program.
@@ -390,8 +391,11 @@ impl Request {
         struct Command {
             cmd: String,
         }
+        // What is wrong is told with the text that was sent, whatever that is.
+        let shown = |text: &str| escape(&shorten(text, 200)).into_owned();
         let bad = |error: serde_json::Error| {
-            ErrorReply::new(ErrorCode::BadRequest, format!("not a request: {error}"))
+            let why = shown(&error.to_string());
+            ErrorReply::new(ErrorCode::BadRequest, format!("not a request: {why}"))
         };
         let request: Request = match serde_json::from_slice(line) {
             Ok(request) => request,
@@ -402,15 +406,9 @@ impl Request {
                 if COMMANDS.contains(&cmd.as_str()) {
                     return Err(bad(error));
                 }
-                let shown = crate::model::text::shorten(&cmd, 40).into_owned();
-                return Err(ErrorReply::new(
-                    ErrorCode::UnknownCommand,
-                    format!(
-                        "there is no command '{}'",
-                        crate::model::text::escape(&shown)
-                    ),
-                )
-                .hint(format!("the commands are {}", COMMANDS.join(", "))));
+                let message = format!("there is no command '{}'", shown(&cmd));
+                return Err(ErrorReply::new(ErrorCode::UnknownCommand, message)
+                    .hint(format!("the commands are {}", COMMANDS.join(", "))));
             }
         };
         request.check()?;

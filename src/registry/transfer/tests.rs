@@ -694,3 +694,17 @@ fn the_file_is_the_users_own() {
     }
     assert!(registry.is_in_place());
 }
+
+#[test]
+fn what_waits_for_its_commit_is_exported_too() {
+    let folder = Folder::new();
+    let mut registry = folder.open();
+    registry.begin_batch();
+    change(&mut registry, |change| change.put(reserved(3000, "shop")));
+    assert!(export(&registry).unwrap().contains("port = 3000"));
+    let done = import(&mut registry, "[projects.zoo]\nweb = 3001").unwrap();
+    assert_eq!(done.added, 1);
+    assert!(registry.back_up_to(&folder.path().join("b.db")).is_err());
+    registry.end_batch().unwrap();
+    assert_eq!(folder.open().rows().len(), 2);
+}

@@ -5,7 +5,7 @@ use super::item::{Action, Item, Meant};
 use super::row::button;
 use super::words::{claimant, duration, left, purpose, spot};
 use crate::ipc::view::ReservationView;
-use crate::model::reservation::Hold;
+use crate::model::reservation::{Hold, Status};
 use crate::tray::contents::Reserved;
 
 /// The entry of a reservation.
@@ -33,10 +33,10 @@ pub fn reservation(reserved: &Reserved<'_>, view: &View) -> Item {
 fn told(shown: &ReservationView, view: &View) -> Vec<Item> {
     let made = duration(shown.created_at.age(view.now));
     let lasts = match shown.expires_at {
-        Some(expires) => match view.now.age(expires).as_secs() {
-            0 => "its lease has run out".to_owned(),
-            _ => format!("expires in {}", duration(view.now.age(expires))),
-        },
+        // Its lease stands still meanwhile.
+        Some(_) if shown.status == Status::Active => "does not expire while it is used".to_owned(),
+        Some(expires) if expires <= view.now => "has expired".to_owned(),
+        Some(expires) => format!("expires in {}", duration(view.now.age(expires))),
         None => "does not expire".to_owned(),
     };
     let hold = match shown.hold {
@@ -46,7 +46,7 @@ fn told(shown: &ReservationView, view: &View) -> Vec<Item> {
     };
     let lines = [
         claimant(shown).map(|claimant| format!("claimed by {claimant}")),
-        Some(format!("since {made}")),
+        Some(format!("made {made} ago")),
         Some(lasts),
         Some(hold.to_owned()),
     ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::State;
 use crate::model::leftover::Leftover;
+use crate::model::reservation::Status;
 use crate::model::service::Kind;
 use crate::model::{Address, Listener};
 use crate::tray::scene::{
@@ -63,9 +64,9 @@ fn conflicts_come_first_and_reservations_after_the_rows() {
     );
     assert!(menu.contains(&format!(
         "--\nReservations (2) >\n  \
-         3001   shop web · reserved >\n    (since 2h 1m)\n    (does not expire)\n    (advisory: others can still bind it)\n    --\n    \
+         3001   shop web · reserved >\n    (made 2h 1m ago)\n    (does not expire)\n    (advisory: others can still bind it)\n    --\n    \
          Release 3001\n  \
-         5000   node (pid 42) · claimed · 52m left >\n    (claimed by node (pid 42))\n    (since 8m)\n    (expires in 52m)\n    \
+         5000   node (pid 42) · claimed · 52m left >\n    (claimed by node (pid 42))\n    (made 8m ago)\n    (expires in 52m)\n    \
          (advisory: others can still bind it)\n    --\n    Release 5000\n{REST}"
     )), "{menu}");
 }
@@ -222,6 +223,54 @@ fn switches_are_as_the_settings_are() {
     assert!(below(&items, "Notifications").ends_with("[x] Refused ports\n[ ] Clean-ups\n"));
     for (_, key) in NOTIFICATIONS {
         crate::model::settings::find(key).unwrap();
+    }
+}
+
+#[test]
+fn how_long_a_claim_lasts_is_told() {
+    let told = |status, expires: u64| {
+        let mut one = claim(5000, 42);
+        let start = crate::model::Timestamp(std::time::SystemTime::UNIX_EPOCH);
+        let expires = start.after(std::time::Duration::from_secs(expires));
+        (one.status, one.expires_at) = (status, Some(expires));
+        let items = menu(Contents::of(&state(&[], &[one])), &view());
+        let all = below(&items, "Reservations");
+        let label = all.lines().next().unwrap().to_owned();
+        (
+            label,
+            below(&items, "5000").lines().nth(2).unwrap().to_owned(),
+        )
+    };
+    let rows = [
+        (
+            Status::Claimed,
+            7300 + 7300,
+            "claimed · 2h left >",
+            "(expires in 2h 1m)",
+        ),
+        (
+            Status::Claimed,
+            7301,
+            "claimed · less than a minute left >",
+            "(expires in less than a minute)",
+        ),
+        (
+            Status::Active,
+            7400,
+            "active >",
+            "(does not expire while it is used)",
+        ),
+        (
+            Status::Active,
+            1,
+            "active >",
+            "(does not expire while it is used)",
+        ),
+        (Status::Stale, 1, "stale >", "(has expired)"),
+    ];
+    for (status, expires, label, line) in rows {
+        let expected = (format!("5000   node (pid 42) · {label}"), line.to_owned());
+        assert_eq!(told(status, expires), expected);
     }
 }
 
