@@ -17,7 +17,8 @@ use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Read as _, Write 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use chaos_journal::{Answer, Dice, Judged, LINE, Record, What, Wish, judge, now, play, read};
 use rusqlite::{Connection, OpenFlags};
@@ -42,6 +43,8 @@ const PORTS: u16 = 40;
 /// How many commands do the same at one time, without the app, and how often.
 const WORKERS: usize = 8;
 const COMMANDS: u32 = 40;
+/// How often the app comes and goes meanwhile.
+const GOES: usize = 12;
 
 /// What a client process is told by: its number; which process it claims for; where to write.
 const CLIENT: &str = "CHAOS_CLIENT";
@@ -252,7 +255,7 @@ fn nothing_acknowledged_is_lost_or_given_twice_while_the_app_is_killed_again_and
         })
         .collect();
     let done = || -> usize {
-        let lengths = journals.iter().map(|file| std::fs::metadata(file));
+        let lengths = journals.iter().map(std::fs::metadata);
         let bytes: u64 = lengths.flatten().map(|found| found.len()).sum();
         usize::try_from(bytes).unwrap() / LINE
     };
@@ -383,8 +386,11 @@ fn run_until(home: &Home, line: &str, moment: Moment) -> (Option<i32>, String, S
     let pid = child.id();
     let mut said = Vec::new();
     let deadline = Instant::now() + PATIENCE;
-    while moment != Moment::Never {
+    loop {
         assert!(Instant::now() < deadline, "{line} hangs");
+        if moment == Moment::Never {
+            break;
+        }
         if moment == Moment::Told {
             said.resize(1, 0);
             let count = out.read(&mut said).unwrap();
@@ -408,14 +414,15 @@ fn run_until(home: &Home, line: &str, moment: Moment) -> (Option<i32>, String, S
         if child.try_wait().unwrap().is_some() {
             break;
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_micros(100));
     }
     out.read_to_end(&mut said).unwrap();
     let mut error = String::new();
     let mut stderr = child.stderr.take().unwrap();
     stderr.read_to_string(&mut error).unwrap();
     let status = child.wait().unwrap();
-    (status.code(), String::from_utf8(said).unwrap(), error)
+    let said = String::from_utf8(said).unwrap();
+    (status.code(), said.trim().to_owned(), error)
 }
 
 /// What came of a command that claims or releases.
@@ -431,23 +438,24 @@ fn answer_of(ran: &(Option<i32>, String, String)) -> Answer {
         };
     }
     match ran.0 {
-        None => Answer::None,
+        // Of what the app was sent, it is not known whether it was done.
+        None | Some(6) => Answer::None,
         Some(5) => Answer::Refused,
         Some(3 | 4) => Answer::Gone,
         _ => panic!("{ran:?}"),
     }
 }
 
-#[test]
-fn nothing_acknowledged_is_lost_or_given_twice_by_commands_without_the_app_that_are_killed() {
+/// Many commands that claim and release ports, some of which are killed, and what `meanwhile` does,
+/// which sees how many have had an answer.
+fn commands(what: &str, home: &Home, meanwhile: impl FnOnce(&AtomicUsize)) {
     let start = Instant::now();
-    let home = Home::new();
     let ports = ports_of(12);
-    let sleepers: Vec<Process> = (0..WORKERS).map(|_| sleeper(&home)).collect();
+    let sleepers: Vec<Process> = (0..WORKERS).map(|_| sleeper(home)).collect();
     let pids: Vec<u32> = sleepers.iter().map(Process::pid).collect();
+    let [killed, done, busy] = [0; 3].map(AtomicUsize::new);
     let work = |worker: usize| {
         let mut records = Vec::new();
-        let mut killed = 0;
         let mut moments = Dice::new(100 + worker as u64);
         let ask = |wish: &Wish, port: u16, op: u32| {
             let line = match wish {
@@ -457,26 +465,43 @@ fn nothing_acknowledged_is_lost_or_given_twice_by_commands_without_the_app_that_
                 ),
                 Wish::Release(token) => format!("release {port} --token {token} --json"),
             };
-            let ran = run_until(&home, &line, moment(&mut moments));
-            killed += usize::from(ran.0.is_none());
-            answer_of(&ran)
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                let began = Instant::now();
+                let ran = run_until(home, &line, moment(&mut moments));
+                killed.fetch_add(usize::from(ran.0.is_none()), Ordering::Relaxed);
+                // Where the disk is slow, others write for longer than it waits. Then it has done
+                // nothing.
+                if ran.0 != Some(1) || !ran.2.contains("locked") || Instant::now() > deadline {
+                    return answer_of(&ran);
+                }
+                busy.fetch_add(1, Ordering::Relaxed);
+                eprintln!("BUSY {:?} after {:?}: {}", line, began.elapsed(), ran.2);
+            }
         };
-        let dice = &mut Dice::new(worker as u64);
-        play(COMMANDS, &ports, dice, ask, |record| records.push(record));
-        (records, killed)
+        let write = |record| {
+            records.push(record);
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        play(COMMANDS, &ports, &mut Dice::new(worker as u64), ask, write);
+        records
     };
-    let (records, killed): (Vec<Vec<Record>>, Vec<usize>) = std::thread::scope(|scope| {
+    let records: Vec<Vec<Record>> = std::thread::scope(|scope| {
         let work = &work;
         let workers: Vec<_> = (0..WORKERS)
             .map(|worker| scope.spawn(move || work(worker)))
             .collect();
+        meanwhile(&done);
         let all = workers.into_iter().map(|worker| worker.join().unwrap());
-        all.unzip()
+        all.collect()
     });
-    let killed: usize = killed.iter().sum();
     let judged = judge(&records);
+    let killed = killed.into_inner();
     report(
-        &format!("{WORKERS} workers without the app, {killed} commands killed"),
+        &format!(
+            "{WORKERS} workers {what}, {killed} commands killed, {} found it locked",
+            busy.into_inner()
+        ),
         &judged,
         start,
     );
@@ -484,12 +509,39 @@ fn nothing_acknowledged_is_lost_or_given_twice_by_commands_without_the_app_that_
     assert!(killed > 20 && judged.done > 0, "{killed}, {}", judged.done);
     let query = home.run("query --json").ends(0);
     agrees(&judged, &query.json()["reservations"], &pids);
-    check_integrity(&home);
-    let app = App::start(&home);
-    let reply = Wire::open(&home).done(&json!({"cmd": "QUERY"}));
+    check_integrity(home);
+    let app = App::start(home);
+    let reply = Wire::open(home).done(&json!({"cmd": "QUERY"}));
     agrees(&judged, &reply["reservations"], &pids);
     assert_eq!(app.end(Signal::TERM), 0);
-    is_clean(&home);
+    is_clean(home);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_or_given_twice_by_commands_without_the_app_that_are_killed() {
+    commands("without the app", &Home::new(), |_| {});
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_or_given_twice_by_commands_while_the_app_comes_and_goes() {
+    let home = Home::new();
+    commands("with an app that comes and goes", &home, |done| {
+        let until = |count: usize| {
+            wait_for("progress", || {
+                (done.load(Ordering::Relaxed) >= count).then_some(())
+            });
+        };
+        let all = WORKERS * COMMANDS as usize;
+        for round in 0..GOES {
+            // Commands find it running, ending, and not there, and find it there when they have begun
+            // to do the work by themselves.
+            until(all * 2 * round / (GOES * 2));
+            let app = App::start(&home);
+            until(all * (2 * round + 1) / (GOES * 2));
+            app.process.signal(Signal::KILL);
+            app.process.status();
+        }
+    });
 }
 
 /// What the test below is when it is started as one of its clients: claims each port that it is told

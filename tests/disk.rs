@@ -311,10 +311,6 @@ fn on_a_full_disk_without_room_for_the_files_of_sqlite_what_is_there_is_read() {
     let app = mounts.app();
     let mut wire = Wire::open(&home);
     shows_listeners(&home);
-    say(&format!(
-        "full, QUERY: {}",
-        wire.ask(&json!({"cmd": "QUERY"}))
-    ));
     refuses_claims(&mut wire, &["the disk is full", "make room"]);
     tells_the_problem(&mut wire, &["the disk is full"]);
     app.end(Signal::KILL);

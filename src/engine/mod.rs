@@ -7,49 +7,48 @@
 mod allocate;
 mod caller;
 mod conflicts;
+mod judgement;
 mod kill;
 mod lease;
 mod ledger;
+mod leftovers;
+mod owners;
 mod records;
 mod settle;
+mod shown;
+mod state;
 mod taken;
 mod timings;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use caller::{Caller, Subject};
 pub use ledger::Use;
+pub use state::{Effects, State};
 pub use timings::Ring;
 
 use crate::ipc::protocol::{
     Autostart, AutostartReply, ErrorCode, ErrorReply, Event, HelloReply, IgnoreReply, Kill,
-    KillReply, List, ListReply, PROTOCOL, PongReply, Reply, Request, StateReply, StatusReply,
-    TrayStatus,
+    KillReply, PROTOCOL, PongReply, Reply, Request, TrayStatus,
 };
-use crate::ipc::view::{ConflictView, ListenerView, ReservationView};
+use crate::ipc::view::ListenerView;
 use crate::model::diff::{self, diff};
 use crate::model::leftover::Leftover;
 use crate::model::log::Happened;
 use crate::model::news::News;
 use crate::model::reservation::ReservationKey;
-use crate::model::settings::Settings;
 use crate::model::visibility::Viewer;
-use crate::model::{
-    Conflict, Listener, Port, ProcessKey, Reservation, Snapshot, Timestamp, conflict,
-};
-use crate::platform::{self, autostart, limits, status};
+use crate::model::{Listener, Port, ProcessKey, Reservation, Snapshot, Timestamp};
+use crate::platform::{self, autostart, limits};
 use crate::registry::{Place, Registry, RegistryError};
 use conflicts::Conflicts;
 use ledger::Ledger;
-use settle::Owners;
+use owners::Owners;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The most reservations that are told to whoever shows a state.
-const SHOWN: usize = 256;
 
 /// The look at the system that a request needs first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,63 +68,6 @@ pub enum Answer {
     Now(Reply),
     /// By work that must not be done on the engine's thread.
     Later(Work),
-}
-
-/// What everybody who shows something is told when it changes.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// Who listens.
-    pub snapshot: Arc<Snapshot>,
-    /// For each listener, whether it is shadowed by another one.
-    pub shadowed: Vec<bool>,
-    /// What is reserved, by port: the first of them.
-    pub reservations: Arc<[ReservationView]>,
-    /// How many reservations there are.
-    pub reserved: usize,
-    /// What is in conflict, by port.
-    pub conflicts: Arc<[ConflictView]>,
-    /// Which processes look left over, and why.
-    pub leftovers: Arc<HashMap<ProcessKey, Leftover>>,
-    /// The settings.
-    pub settings: Settings,
-}
-
-impl State {
-    /// Who listens, and nothing besides.
-    pub fn of(snapshot: Arc<Snapshot>) -> State {
-        State {
-            shadowed: conflict::shadowed(&snapshot.listeners),
-            snapshot,
-            reservations: Arc::default(),
-            reserved: 0,
-            conflicts: Arc::default(),
-            leftovers: Arc::default(),
-            settings: Settings::default(),
-        }
-    }
-}
-
-/// What others are to be told and to do, after something has changed.
-#[derive(Debug, Default)]
-pub struct Effects {
-    /// What the user may want to hear of.
-    pub news: Vec<News>,
-    /// What subscribers are told.
-    pub events: Vec<Event>,
-    /// The processes whose end has to be told, where they are others than before.
-    pub watch: Option<Vec<ProcessKey>>,
-    /// Whether what is shown has changed.
-    pub shown: bool,
-}
-
-impl Effects {
-    /// Adds what came later.
-    pub fn add(&mut self, later: Effects) {
-        self.news.extend(later.news);
-        self.events.extend(later.events);
-        self.watch = later.watch.or_else(|| self.watch.take());
-        self.shown |= later.shown;
-    }
 }
 
 /// The state and the requests that read and change it.
@@ -313,32 +255,6 @@ impl Engine {
         self.requests.add(took);
     }
 
-    /// What to show.
-    pub fn state(&self) -> State {
-        let rows = || {
-            self.ledger
-                .seen()
-                .into_iter()
-                .flat_map(|registry| registry.rows().values())
-        };
-        State {
-            reservations: rows().take(SHOWN).map(ReservationView::of).collect(),
-            reserved: rows().count(),
-            conflicts: self.conflicts.told().into(),
-            leftovers: Arc::new(self.leftovers.clone()),
-            settings: self.current_settings(),
-            ..State::of(Arc::clone(&self.snapshot))
-        }
-    }
-
-    /// The settings, as they were read last.
-    pub fn current_settings(&self) -> Settings {
-        self.ledger
-            .seen()
-            .map(|registry| registry.settings().clone())
-            .unwrap_or_default()
-    }
-
     /// The look at the system that must come before [`Engine::handle`] of this request.
     pub fn look_for(request: &Request) -> Option<Look> {
         let at = |ports: &[Port], thorough| {
@@ -397,92 +313,6 @@ impl Engine {
             Request::Subscribe => Ok(Reply::State(Box::new(self.everything()))),
         };
         Answer::Now(result.unwrap_or_else(Reply::Error))
-    }
-
-    fn list(&mut self, list: &List) -> ListReply {
-        if !self.is_app() {
-            self.observe();
-            self.look_for_leftovers(self.looked_at);
-        }
-        let wanted =
-            |listener: &Listener| list.ports.is_empty() || list.ports.contains(&listener.port);
-        ListReply {
-            scanned_at: self.looked_at,
-            gaps: self.snapshot.gaps.clone(),
-            listeners: self.views(wanted, list.details && !list.ports.is_empty()),
-        }
-    }
-
-    /// The listeners as clients see them.
-    fn views(&self, keep: impl Fn(&Listener) -> bool, details: bool) -> Vec<ListenerView> {
-        let mut views = ListenerView::all(&self.snapshot.listeners, details, &keep);
-        let kept = self
-            .snapshot
-            .listeners
-            .iter()
-            .filter(|listener| keep(listener));
-        for (view, listener) in views.iter_mut().zip(kept) {
-            self.complete(view, listener);
-        }
-        views
-    }
-
-    /// Adds to a view what is known beside who listens.
-    fn complete(&self, view: &mut ListenerView, listener: &Listener) {
-        let key = (listener.port, listener.protocol);
-        let row = self
-            .observed
-            .get(&key)
-            .or_else(|| self.ledger.seen()?.rows().get(&key));
-        view.reservation = row.map(ReservationView::of);
-        view.hold = row.map(|row| row.hold);
-        view.leftover = self.leftover(listener);
-        if self.conflicts.is_intruder(listener) {
-            view.conflict = Some(Conflict::Intruder);
-        }
-    }
-
-    fn everything(&self) -> StateReply {
-        let rows = self
-            .ledger
-            .seen()
-            .into_iter()
-            .flat_map(|registry| registry.rows().values());
-        StateReply {
-            scanned_at: self.looked_at,
-            gaps: self.snapshot.gaps.clone(),
-            listeners: self.views(|_| true, false),
-            reservations: rows.map(ReservationView::of).collect(),
-            conflicts: self.conflicts.told().to_vec(),
-        }
-    }
-
-    fn status(&self) -> StatusReply {
-        let (since, started_at) = self.started;
-        StatusReply {
-            pid: std::process::id(),
-            version: VERSION.to_owned(),
-            protocol: PROTOCOL,
-            started_at,
-            uptime_s: since.elapsed().as_secs(),
-            scan: self
-                .scans
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .timings(),
-            requests: self.requests.timings(),
-            memory_bytes: status::resident_bytes(),
-            listeners: self.snapshot.listeners.len(),
-            conflicts: self.conflicts.told().len(),
-            reservations: self
-                .ledger
-                .seen()
-                .map_or(0, |registry| registry.rows().len()),
-            registry_problem: self.ledger.problem().map(str::to_owned),
-            gaps: self.snapshot.gaps.clone(),
-            last_cleanup: self.last_cleanup,
-            tray: self.tray.clone(),
-        }
     }
 
     fn kill(&self, kill: Kill, caller: &Caller) -> Answer {

@@ -1,74 +1,20 @@
 //! What follows when something has changed: reservations are brought in line with who lives and who
 //! listens, and whoever shows something is told.
 
-use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::conflicts::intruder;
 use super::ledger::{Use, clock};
+use super::owners::Owners;
 use super::{Effects, Engine};
 use crate::ipc::protocol::Event;
 use crate::ipc::view::ReservationView;
 use crate::model::log::{Asker, Entry, Happened};
 use crate::model::news::News;
-use crate::model::reservation::{End, ReservationKey, Status};
-use crate::model::text::escape;
-use crate::model::{Listener, ProcessKey, Reservation, Timestamp, leftover};
-use crate::platform;
+use crate::model::reservation::{ReservationKey, Status};
+use crate::model::{ProcessKey, Reservation, Timestamp};
 use crate::registry::judge::{self, Belongs, Scene};
-use crate::registry::reconcile::reconcile;
 use crate::registry::{Clock, RegistryError, Touched};
-
-/// The processes that reservations belong to.
-#[derive(Default)]
-pub(super) struct Owners {
-    /// How many reservations each has.
-    counts: HashMap<ProcessKey, usize>,
-    /// Those of them that have ended.
-    ended: HashSet<ProcessKey>,
-    /// Whether there are others than the last time they were asked for.
-    changed: bool,
-}
-
-impl Owners {
-    fn add(&mut self, reservation: Option<&Reservation>, boot: &str) {
-        if let Some(owner) = reservation
-            .and_then(|row| row.owner.as_ref())
-            .filter(|owner| owner.boot == boot)
-        {
-            let count = self.counts.entry(owner.key).or_default();
-            *count += 1;
-            self.changed |= *count == 1;
-        }
-    }
-
-    fn remove(&mut self, reservation: Option<&Reservation>, boot: &str) {
-        let Some(owner) = reservation
-            .and_then(|row| row.owner.as_ref())
-            .filter(|owner| owner.boot == boot)
-        else {
-            return;
-        };
-        if let Some(count) = self.counts.get_mut(&owner.key) {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&owner.key);
-                self.ended.remove(&owner.key);
-                self.changed = true;
-            }
-        }
-    }
-
-    /// Looks at all of them: whether they run.
-    fn look(&mut self) {
-        let ended = self
-            .counts
-            .keys()
-            .filter(|key| !platform::is_alive(**key))
-            .copied();
-        self.ended = ended.collect();
-    }
-}
 
 impl Engine {
     /// Notes processes that have ended.
@@ -217,7 +163,7 @@ impl Engine {
     }
 
     /// When a reservation has to be looked at again, should nothing happen to it.
-    fn due_of(&self, row: &Reservation) -> Option<Timestamp> {
+    pub(super) fn due_of(&self, row: &Reservation) -> Option<Timestamp> {
         if matches!(row.status, Status::Active | Status::Stale) {
             return None;
         }
@@ -247,153 +193,6 @@ impl Engine {
             heard_since: self.heard_since,
             stale_threshold: self.stale_threshold(),
         }
-    }
-
-    /// Judges all reservations, and writes what follows.
-    fn reconcile(&mut self, clock: &Clock) {
-        let Some(registry) = self.ledger.seen() else {
-            return;
-        };
-        let ended = &self.owners.ended;
-        let lives = |key: ProcessKey| !ended.contains(&key);
-        let scene = Scene {
-            lives: &lives,
-            ..self.scene(clock)
-        };
-        let rows = registry.rows();
-        let verdict = reconcile(rows, &scene);
-        let cleaning = self.cleaning;
-        // A process that has ended has no say any more; what has run out can still be renewed.
-        let over: Vec<(Reservation, End)> = verdict
-            .ended
-            .iter()
-            .filter(|(key, end)| {
-                *end == End::OwnerEnded
-                    || cleaning && rows.get(key).is_some_and(|row| row.status == Status::Stale)
-            })
-            .filter_map(|(key, end)| Some((rows.get(key)?.clone(), *end)))
-            .collect();
-        let silent: HashSet<ReservationKey> = verdict
-            .ended
-            .iter()
-            .filter(|(_, end)| *end == End::Silent)
-            .map(|(key, _)| *key)
-            .collect();
-        let changed: Vec<(Reservation, Reservation)> = verdict
-            .changed
-            .iter()
-            .filter(|row| !over.iter().any(|(gone, _)| gone.key() == row.key()))
-            .filter_map(|row| Some((rows.get(&row.key())?.clone(), row.clone())))
-            .collect();
-        let intruders: Vec<_> = verdict
-            .intruders
-            .iter()
-            .map(|found| intruder(found.reservation, found.listener))
-            .collect();
-        self.conflicts.set_all(intruders.into_iter());
-        // What is due and stays all the same is judged again when something changes.
-        let due = rows.values().filter_map(|row| self.due_of(row));
-        self.due = due.filter(|due| *due > clock.now).min();
-        let nothing = over.is_empty() && changed.is_empty();
-        if nothing && !cleaning {
-            return;
-        }
-        if nothing && self.pruned.elapsed() < PRUNE && !self.pruned_never {
-            return;
-        }
-        if !self.ledger.is_worth_trying() {
-            // Not at every look: each time, another program may be waited for.
-            self.due = Some(clock.now.after(AGAIN));
-            return;
-        }
-        let by_itself = Asker {
-            uid: self.viewer.uid,
-            pid: None,
-            name: None,
-        };
-        let snapshot = std::sync::Arc::clone(&self.snapshot);
-        let Some(registry) = self.ledger.registry_mut() else {
-            return;
-        };
-        let written = registry.change(clock, |change| {
-            for (before, after) in &changed {
-                if change.get(before.key()) == Some(before) {
-                    change.put(after.clone())?;
-                    if silent.contains(&after.key()) {
-                        change.note(
-                            &Entry::new(clock.now, Happened::HeartbeatLost, &by_itself).of(after),
-                        )?;
-                    }
-                }
-            }
-            let mut cleaned = Vec::new();
-            for (before, end) in &over {
-                if change.get(before.key()) != Some(before) {
-                    continue;
-                }
-                match before.unclaimed() {
-                    Some(kept) => change.put(kept)?,
-                    None => change.remove(before.key())?,
-                }
-                change.note(
-                    &Entry::new(clock.now, Happened::Cleanup, &by_itself)
-                        .of(before)
-                        .detail(end.reason()),
-                )?;
-                cleaned.push(cleaned_news(
-                    before,
-                    *end,
-                    judge::at(&snapshot, before).next().is_none(),
-                ));
-            }
-            if cleaning {
-                change.prune_log(clock.now)?;
-            }
-            Ok::<_, RegistryError>(cleaned)
-        });
-        match written {
-            Ok(cleaned) => {
-                if !cleaned.is_empty() {
-                    self.last_cleanup = Some(clock.now);
-                }
-                if cleaning {
-                    (self.pruned, self.pruned_never) = (Instant::now(), false);
-                }
-                self.news.extend(cleaned);
-            }
-            Err(error) => {
-                self.ledger.fails(&error);
-                self.due = Some(clock.now.after(AGAIN));
-            }
-        }
-    }
-
-    /// Judges all reservations for a command, which writes nothing.
-    pub(super) fn observe(&mut self) {
-        let clock = clock();
-        if !matches!(self.ledger.for_reading(&clock), Ok(Some(_))) {
-            return;
-        }
-        let Some(registry) = self.ledger.seen() else {
-            return;
-        };
-        let scene = Scene {
-            lives: &platform::is_alive,
-            ..self.scene(&clock)
-        };
-        let verdict = reconcile(registry.rows(), &scene);
-        let intruders: Vec<_> = verdict
-            .intruders
-            .iter()
-            .map(|found| intruder(found.reservation, found.listener))
-            .collect();
-        let observed = verdict
-            .changed
-            .into_iter()
-            .map(|row| (row.key(), row))
-            .collect();
-        self.conflicts.set_all(intruders.into_iter());
-        self.observed = observed;
     }
 
     fn log_conflicts(&mut self, news: &[News], clock: &Clock) {
@@ -435,45 +234,11 @@ impl Engine {
         }
     }
 
-    /// Looks at the servers that may be left over.
-    pub(super) fn look_for_leftovers(&mut self, now: Timestamp) {
-        let age = match self.ledger.seen() {
-            Some(registry) => registry.settings().seconds("leftover_age"),
-            None => crate::model::settings::Settings::default().seconds("leftover_age"),
-        };
-        let before = std::mem::take(&mut self.leftovers);
-        let old = self
-            .snapshot
-            .listeners
-            .iter()
-            .filter(|l| leftover::may_be_left(l, &self.viewer, now, age));
-        self.leftovers = old
-            .filter_map(|listener| {
-                let key = listener.owner_key()?;
-                Some((
-                    key,
-                    leftover::judge(listener, platform::leftover_signs(key)?)?,
-                ))
-            })
-            .collect();
-        self.resnapped |= before != self.leftovers;
-    }
-
-    /// Why a listener looks left over.
-    pub(super) fn leftover(&self, listener: &Listener) -> Option<leftover::Leftover> {
-        self.leftovers.get(&listener.owner_key()?).copied()
-    }
-
     /// Whether this engine is that of the app.
     pub(super) fn is_app(&self) -> bool {
         self.ledger.used_by() == Use::App
     }
 }
-
-/// How soon what could not be written is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
-/// How often the log is looked through for what is too old.
-const PRUNE: Duration = Duration::from_secs(60 * 60);
 
 fn event(key: ReservationKey, row: Option<&Reservation>) -> Event {
     match row {
@@ -484,18 +249,5 @@ fn event(key: ReservationKey, row: Option<&Reservation>) -> Event {
             port: key.0,
             protocol: key.1,
         },
-    }
-}
-
-fn cleaned_news(row: &Reservation, why: End, free: bool) -> News {
-    let owner = row.owner.as_ref();
-    News::Cleaned {
-        port: row.port,
-        protocol: row.protocol,
-        purpose: row.purpose().map(|purpose| escape(&purpose).into_owned()),
-        owner: owner.map(|owner| format!("{} (pid {})", escape(&owner.name), owner.key.pid)),
-        why,
-        kept: row.kept,
-        free,
     }
 }

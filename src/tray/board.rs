@@ -21,21 +21,23 @@ pub struct Board {
     /// What was so when the menu was opened, and when that was.
     opened: Option<(State, Instant)>,
     items: Vec<Item>,
+    headline: String,
     epoch: u64,
 }
 
 impl Board {
     /// A board without contents.
     pub fn new(view: View) -> Board {
-        let newest = nothing();
-        let items = menu::menu(Contents::of(&newest), &view);
-        Board {
+        let mut board = Board {
             view,
-            newest,
+            newest: nothing(),
             opened: None,
-            items,
+            items: Vec::new(),
+            headline: String::new(),
             epoch: 0,
-        }
+        };
+        board.draw();
+        board
     }
 
     /// The entries of the menu.
@@ -50,8 +52,8 @@ impl Board {
     }
 
     /// The counts as they are, whatever the menu may be kept at.
-    pub fn headline(&self) -> String {
-        menu::headline(Contents::of(&self.newest), &self.view)
+    pub fn headline(&self) -> &str {
+        &self.headline
     }
 
     /// Whether anything is in conflict.
@@ -133,6 +135,7 @@ impl Board {
             self.epoch += 1;
         }
         self.items = items;
+        self.headline = menu::headline(Contents::of(&self.newest), &self.view);
     }
 }
 

@@ -132,7 +132,7 @@ impl ksni::Tray for Icon {
     fn tool_tip(&self) -> ksni::ToolTip {
         ksni::ToolTip {
             title: "Freeport".into(),
-            description: self.board.headline(),
+            description: self.board.headline().to_owned(),
             ..Default::default()
         }
     }
