@@ -294,7 +294,6 @@ fn on_a_full_disk_nothing_acknowledged_is_lost() {
 }
 
 #[test]
-#[ignore = "src/registry/error.rs: SQLITE_IOERR_SHMSIZE is a full disk too"]
 fn on_a_full_disk_without_room_for_the_files_of_sqlite_what_is_there_is_read() {
     let home = Home::new();
     let Some(mounts) = small_disk(&home) else {
@@ -335,7 +334,6 @@ fn on_a_disk_that_cannot_be_written_the_app_goes_on() {
 }
 
 #[test]
-#[ignore = "src/registry/store.rs: open_to_read takes the lock's file for the database"]
 fn on_a_disk_that_cannot_be_written_what_is_reserved_is_read() {
     let home = Home::new();
     let port = ports::block(2);
@@ -386,7 +384,6 @@ fn in_a_folder_that_its_user_cannot_write_the_app_goes_on() {
 }
 
 #[test]
-#[ignore = "src/registry/store.rs: open_to_read takes the lock's file for the database"]
 fn in_a_folder_that_its_user_cannot_write_what_is_reserved_is_read() {
     if !may_be_others("to be somebody else") || !there_is("setpriv") {
         return;

@@ -207,6 +207,44 @@ fn leases_go_on_while_the_app_does_not_run() {
 }
 
 #[test]
+fn leases_stand_still_while_the_machine_sleeps() {
+    const HOUR_MS: i64 = 60 * 60 * 1000;
+    let home = Home::new();
+    let port = ports::block(2);
+    for slept in [HOUR_MS, -HOUR_MS] {
+        let app = App::start(&home);
+        let mut wire = Wire::open(&home);
+        let before = wire
+            .done(&json!({"cmd": "CLAIM", "port": port, "ttl_s": 60, "pid": std::process::id()}));
+        wire.done(&json!({"cmd": "HEARTBEAT", "port": port}));
+        app.end(Signal::KILL);
+        // As if all of that had been an hour earlier and the machine had not been awake since; or as
+        // if its clock had been put back by an hour.
+        let db = open(&home);
+        db.execute("UPDATE clock SET wall = wall - ?1", [slept])
+            .unwrap();
+        let earlier =
+            "UPDATE ports SET expires_at = expires_at - ?1, last_heartbeat = last_heartbeat - ?1";
+        assert_eq!(db.execute(earlier, [slept]).unwrap(), 1);
+        drop(db);
+        let app = App::start(&home);
+        let mut wire = Wire::open(&home);
+        let row = wire.reservation(port);
+        assert_eq!(row["status"], "claimed", "{slept}: {row}");
+        let at = |value: &Value| humantime::parse_rfc3339(value.as_str().unwrap()).unwrap();
+        let (now, then) = (at(&row["expires_at"]), at(&before["expires_at"]));
+        let off = now
+            .duration_since(then)
+            .unwrap_or_else(|error| error.duration());
+        assert!(
+            off < Duration::from_secs(30),
+            "{slept}: {row} after {before}"
+        );
+        app.end(Signal::TERM);
+    }
+}
+
+#[test]
 fn processes_of_another_boot_are_gone() {
     let home = Home::new();
     let app = App::start(&home);

@@ -13,6 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the app waits before it tries again what failed.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// How soon a registry that could not be opened is tried again for a request.
+const AGAIN: Duration = Duration::from_millis(500);
 /// How often it is looked whether the file is still in its place.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -32,7 +34,7 @@ pub struct Ledger {
     registry: Option<Registry>,
     /// When it was looked whether the file is still in its place.
     looked: Instant,
-    failed: Option<(Instant, String)>,
+    failed: Option<(Instant, ErrorReply)>,
 }
 
 /// The clocks, now.
@@ -105,13 +107,20 @@ impl Ledger {
 
     /// Why it cannot be used.
     pub fn problem(&self) -> Option<&str> {
-        self.failed.as_ref().map(|(_, why)| why.as_str())
+        self.failed.as_ref().map(|(_, why)| why.message.as_str())
     }
 
     /// The registry, up to date, to be read; `None` where there is none yet.
     pub fn for_reading(&mut self, clock: &Clock) -> Result<Option<&mut Registry>, ErrorReply> {
         if self.used_by == Use::App {
-            return self.for_writing(clock).map(Some);
+            let opened = self.for_writing(clock).map(drop);
+            if let (Err(error), None) = (opened, &self.registry) {
+                // What cannot be written may still be read.
+                self.registry = Registry::open_to_read(self.place()?, PATIENCE)
+                    .ok()
+                    .flatten();
+                return self.registry.as_mut().map(Some).ok_or(error);
+            }
         }
         if self.registry.is_none() {
             self.registry = Registry::open_to_read(self.place()?, PATIENCE)?;
@@ -126,6 +135,11 @@ impl Ledger {
 
     /// The registry, up to date, to be changed.
     pub fn for_writing(&mut self, clock: &Clock) -> Result<&mut Registry, ErrorReply> {
+        if let (None, Some((since, why))) = (&self.registry, &self.failed)
+            && since.elapsed() < AGAIN
+        {
+            return Err(why.clone());
+        }
         let result = self.open(clock);
         if let Err(error) = result {
             self.fails(&error);
@@ -147,6 +161,13 @@ impl Ledger {
                 .is_some_and(|registry| !registry.is_in_place())
             {
                 log::warn!("the registry was replaced: opening it again");
+                self.registry = None;
+            }
+            if self
+                .registry
+                .as_ref()
+                .is_some_and(|registry| !registry.is_writable())
+            {
                 self.registry = None;
             }
         }
@@ -185,13 +206,18 @@ impl Ledger {
 
     /// Notes that it cannot be used, and says so once.
     pub fn fails(&mut self, error: &RegistryError) {
-        let why = told(error);
-        if self
+        let why = ErrorReply::new(ErrorCode::RegistryUnavailable, told(error)).hint(error.hint());
+        let is_news = self
             .failed
             .as_ref()
-            .is_none_or(|(_, before)| *before != why)
-        {
-            log::warn!("reservations cannot be kept: {why}; {}", error.hint());
+            .is_none_or(|(_, before)| *before != why);
+        // A command tells its user by itself.
+        if is_news && self.used_by == Use::App {
+            log::warn!(
+                "reservations cannot be kept: {}; {}",
+                why.message,
+                error.hint()
+            );
         }
         self.failed = Some((Instant::now(), why));
     }

@@ -1,6 +1,11 @@
 //! Transactions: one change at a time, or several that are committed together.
 
 use super::RegistryError;
+
+/// For how long after a wait in vain nobody is waited for.
+const HASTE: Duration = Duration::from_secs(3);
+use std::time::Duration;
+
 use super::change::{Change, Edits};
 use super::store::{Clock, Registry, TOUCHED, Touched};
 
@@ -56,7 +61,7 @@ impl Registry {
         clock: &Clock,
         decide: impl FnOnce(&mut Change<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.begin()?;
+        self.begin(clock)?;
         let (end, undo) = match self.batch {
             Batch::Off => ("COMMIT", "ROLLBACK"),
             _ => ("RELEASE one", "ROLLBACK TO one"),
@@ -85,13 +90,12 @@ impl Registry {
         }
     }
 
-    fn begin(&mut self) -> Result<(), RegistryError> {
+    fn begin(&mut self, clock: &Clock) -> Result<(), RegistryError> {
         if let Batch::Lost(_) = self.batch {
             return Err(self.lost());
         }
         if !matches!(self.batch, Batch::Open) {
-            self.run("BEGIN IMMEDIATE")
-                .map_err(|error| self.error(error))?;
+            self.begin_immediate(clock)?;
             if let Err(error) = self.reload_if_changed() {
                 let _ = self.run("ROLLBACK");
                 return Err(self.error(error));
@@ -103,6 +107,25 @@ impl Registry {
                 .map_err(|error| self.error(error))?;
         }
         Ok(())
+    }
+
+    /// Waits for another writer, but not once more for every change that waits behind this one.
+    fn begin_immediate(&mut self, clock: &Clock) -> Result<(), RegistryError> {
+        let hasty = clock.awake < self.hasty_until;
+        if hasty {
+            self.set_patient(false).map_err(|error| self.error(error))?;
+        }
+        let begun = self
+            .run("BEGIN IMMEDIATE")
+            .map_err(|error| self.error(error));
+        if hasty {
+            self.set_patient(true).map_err(|error| self.error(error))?;
+        }
+        self.hasty_until = match &begun {
+            Err(RegistryError::Busy(_)) => clock.awake + HASTE,
+            _ => Duration::ZERO,
+        };
+        begun
     }
 
     fn lost(&self) -> RegistryError {

@@ -96,6 +96,11 @@ impl RegistryError {
     /// What an error of the database at `path` means.
     pub(super) fn of(path: &Path, source: rusqlite::Error) -> RegistryError {
         let path = path.to_owned();
+        // The files beside the database do not fit on the disk any more.
+        let extended = source.sqlite_error().map(|error| error.extended_code);
+        if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            return RegistryError::Full(path);
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => RegistryError::Full(path),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {

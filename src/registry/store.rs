@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 use super::batch::Batch;
 use super::change::{millis, remembered};
@@ -59,6 +59,11 @@ pub struct Registry {
     pub(super) compared: Option<Compared>,
     pub(super) news: Touched,
     pub(super) batch: Batch,
+    is_writable: bool,
+    /// How long another writer is waited for.
+    patience: Duration,
+    /// Until when, in time awake, another writer is not waited for again.
+    pub(super) hasty_until: Duration,
 }
 
 /// Which rows have changed since somebody asked.
@@ -87,7 +92,21 @@ impl Registry {
         let path = place.database();
         let mut db = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         prepare(&mut db, patience).map_err(|error| RegistryError::of(&path, error))?;
-        Registry::load(db, path)
+        let registry = Registry::load(db, path)?;
+        Ok(Registry {
+            patience,
+            ..registry
+        })
+    }
+
+    /// Waits for another writer, or not.
+    pub(super) fn set_patient(&self, patient: bool) -> rusqlite::Result<()> {
+        let patience = if patient {
+            self.patience
+        } else {
+            Duration::ZERO
+        };
+        self.db.busy_timeout(patience)
     }
 
     /// Opens the registry to be read; `None` where there is none.
@@ -100,17 +119,19 @@ impl Registry {
         }
         match Registry::open(place, patience) {
             Ok(registry) => Ok(Some(registry)),
-            Err(RegistryError::ReadOnly(path) | RegistryError::Full(path)) => {
-                Registry::open_unwritable(path).map(Some)
+            Err(RegistryError::ReadOnly(_) | RegistryError::Full(_) | RegistryError::Io { .. }) => {
+                Registry::open_unwritable(place.database()).map(Some)
             }
-            Err(RegistryError::Io { path, .. }) => Registry::open_unwritable(path).map(Some),
             Err(error) => Err(error),
         }
     }
 
-    /// Opens a file that nobody can write to, without a log beside it.
+    /// Opens a file that cannot be written.
     fn open_unwritable(path: PathBuf) -> Result<Registry, RegistryError> {
-        let uri = format!("file:{}?immutable=1", escaped(&path));
+        // What was written last may still be in a log beside it.
+        let has_log = std::fs::metadata(log_of(&path)).is_ok_and(|log| log.len() > 0);
+        let how = if has_log { "mode=ro" } else { "immutable=1" };
+        let uri = format!("file:{}?{how}", escaped(&path));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let db = connect(Path::new(&uri), flags).map_err(|error| match error {
             RegistryError::Sql { source, .. } => RegistryError::of(&path, source),
@@ -120,7 +141,16 @@ impl Registry {
         if found == 0 {
             return Err(RegistryError::ReadOnly(path));
         }
-        Registry::load(db, path)
+        let registry = Registry::load(db, path)?;
+        Ok(Registry {
+            is_writable: false,
+            ..registry
+        })
+    }
+
+    /// Whether it was opened to be written.
+    pub fn is_writable(&self) -> bool {
+        self.is_writable
     }
 
     fn load(db: Connection, path: PathBuf) -> Result<Registry, RegistryError> {
@@ -142,6 +172,9 @@ impl Registry {
             compared: None,
             news: Touched::All,
             batch: Batch::Off,
+            is_writable: true,
+            patience: Duration::ZERO,
+            hasty_until: Duration::ZERO,
         };
         registry.reload().map_err(|error| registry.error(error))?;
         Ok(registry)
@@ -279,9 +312,7 @@ impl Registry {
 
     /// How long the log is, in bytes.
     pub fn log_length(&self) -> u64 {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        std::fs::metadata(log).map_or(0, |found| found.len())
+        std::fs::metadata(log_of(&self.path)).map_or(0, |found| found.len())
     }
 
     fn data_version(&self) -> rusqlite::Result<i64> {
@@ -318,9 +349,32 @@ pub(super) fn escaped(path: &Path) -> String {
         .replace('#', "%23")
 }
 
+/// The log beside a database.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.to_owned().into_os_string();
+    log.push("-wal");
+    log.into()
+}
+
+/// Switches the log on. While others make the same database, SQLite refuses that without a wait.
+fn switch_log_on(db: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match db.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
+}
+
 fn prepare(db: &mut Connection, patience: Duration) -> rusqlite::Result<()> {
     db.busy_timeout(patience)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    switch_log_on(db, patience)?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)?;
