@@ -35,6 +35,8 @@ pub struct Ledger {
     /// When it was looked whether the file is still in its place.
     looked: Instant,
     failed: Option<(Instant, ErrorReply)>,
+    /// Whether it took long to find out: whoever asks next is not to wait as long.
+    waits: bool,
 }
 
 /// The clocks, now.
@@ -74,6 +76,7 @@ impl Ledger {
             registry: None,
             looked: Instant::now(),
             failed: None,
+            waits: false,
         }
     }
 
@@ -136,11 +139,14 @@ impl Ledger {
     /// The registry, up to date, to be changed.
     pub fn for_writing(&mut self, clock: &Clock) -> Result<&mut Registry, ErrorReply> {
         if let (None, Some((since, why))) = (&self.registry, &self.failed)
+            && self.waits
             && since.elapsed() < AGAIN
         {
             return Err(why.clone());
         }
+        let start = Instant::now();
         let result = self.open(clock);
+        self.waits = start.elapsed() >= AGAIN;
         if let Err(error) = result {
             self.fails(&error);
             return Err(error.into());

@@ -136,6 +136,31 @@ impl Wire {
             .to_owned()
     }
 
+    /// Waits until what is reserved at a port has this status; nothing is reserved when it is empty.
+    #[track_caller]
+    pub fn until(&mut self, port: u16, status: &str) {
+        wait_for(&format!("port {port} to be '{status}'"), || {
+            (self.status_of(port) == status).then_some(())
+        });
+    }
+
+    /// What the log has of a port: what happened, and how.
+    #[track_caller]
+    pub fn logged(&mut self, port: u16) -> Vec<String> {
+        let log = self.done(&json!({"cmd": "LOG", "port": port}));
+        let told = |entry: &Value| {
+            let parts = [&entry["event"], &entry["detail"]];
+            let words: Vec<&str> = parts.into_iter().filter_map(Value::as_str).collect();
+            words.join(": ")
+        };
+        log["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(told)
+            .collect()
+    }
+
     /// Sends a request that is done, and gives the reply.
     #[track_caller]
     pub fn done(&mut self, request: &Value) -> Value {

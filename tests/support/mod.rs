@@ -1,8 +1,9 @@
 //! What the black-box tests share: the real program in a home of its own, and what came of a run.
 //!
 //! `processes` has the servers that the tests look for and end, `agent` a process that can be told what
-//! to do, `app` the running app, `ports` free ports, `page` the documentation. Nothing here sleeps for a fixed time: what takes
-//! time is looked at until a deadline that only a hang reaches.
+//! to do, `app` the running app, `honest` a client of it, `ports` free ports, `page` the documentation.
+//! Nothing here sleeps for a fixed time: what takes time is looked at until a deadline that only a hang
+//! reaches.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -13,6 +14,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod honest;
 pub mod page;
 pub mod ports;
 pub mod processes;
