@@ -63,6 +63,7 @@ pub mod platform;
 pub mod registry;
 pub mod tray;
 
+pub use ipc::client::Subscription;
 pub use ipc::{Ask, Client, ClientError, Reply, Request};
 
 /// Runs the program with the arguments of the process.

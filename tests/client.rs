@@ -40,6 +40,7 @@ fn release(at: u16) -> Release {
         protocol: None,
         token: None,
         as_user: false,
+        created_at: None,
     }
 }
 

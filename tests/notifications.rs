@@ -165,7 +165,6 @@ fn a_press_never_means_a_process_that_came_later() {
 }
 
 #[test]
-#[ignore = "the button does not say yet which reservation it gives back"]
 fn a_press_never_means_another_reservation() {
     let Some(desktop) = Desktop::new() else {
         return;

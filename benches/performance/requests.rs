@@ -81,6 +81,7 @@ fn claims(pace: Option<u32>) -> anyhow::Result<[Requests; 3]> {
             protocol: None,
             token: None,
             as_user: false,
+            created_at: None,
         };
         match client.ask(Request::Release(release))? {
             Reply::Reservations(_) => Ok(Some(answered)),

@@ -87,12 +87,17 @@ fn obey(press: Press, ask: &dyn Fn(Request) -> Reply) -> Vec<Note> {
             };
             (Request::Kill(kill), "Cannot kill".to_owned())
         }
-        Press::Release { port, protocol } => {
+        Press::Release {
+            port,
+            protocol,
+            made,
+        } => {
             let release = Release {
                 ports: vec![port],
                 protocol: Some(protocol),
                 token: None,
                 as_user: true,
+                created_at: Some(made),
             };
             let failed = format!("Cannot release port {port}");
             (Request::Release(release), failed)
@@ -125,7 +130,7 @@ mod tests {
     use super::*;
     use crate::ipc::protocol::{ErrorCode, ErrorReply, IgnoreReply, KillReply};
     use crate::model::kill::{KillResult, Outcome, Party};
-    use crate::model::{Port, ProcessKey, Protocol};
+    use crate::model::{Port, ProcessKey, Protocol, Timestamp};
 
     const KEY: ProcessKey = ProcessKey {
         pid: 42,
@@ -156,6 +161,7 @@ mod tests {
             user: "me".into(),
             other_user: false,
             purpose: None,
+            made: Timestamp::of_millis(7),
         }
     }
 
@@ -217,13 +223,19 @@ mod tests {
             ..Kill::of(vec![port])
         };
         assert_eq!(*kill, expected);
+        let made = Timestamp::of_millis(7);
         assert_eq!(
-            asked(Press::Release { port, protocol }),
+            asked(Press::Release {
+                port,
+                protocol,
+                made
+            }),
             [Request::Release(Release {
                 ports: vec![port],
                 protocol: Some(protocol),
                 token: None,
-                as_user: true
+                as_user: true,
+                created_at: Some(made),
             })]
         );
         let ignore = Press::Ignore {

@@ -23,6 +23,7 @@ pub fn run(args: &ReleaseArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         token: args.token.clone(),
         // Who types it is the user; who shows a token means that claim.
         as_user: args.token.is_none(),
+        created_at: None,
     };
     let reply = query::reservations(Request::Release(release), asked)?;
     let released = |port: &Port| reply.reservations.iter().any(|view| view.port == *port);

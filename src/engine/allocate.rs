@@ -12,6 +12,7 @@ use crate::model::log::{Entry, Happened};
 use crate::model::reservation::{Hold, Status};
 use crate::model::settings::Settings;
 use crate::model::{Port, PortRange, Protocol, Reservation, Timestamp};
+use crate::registry::judge;
 
 impl Engine {
     /// Gives a service its port: the one that it has, or else a free one.
@@ -82,7 +83,10 @@ impl Engine {
             let mut freed: Vec<Reservation> = change.all().filter(meant).cloned().collect();
             freed.sort_by_key(Reservation::key);
             for row in &freed {
-                if row.token.is_some() && !(free.as_user || owns(row, None, caller, &scene)) {
+                let is_over = judge::end(row, &scene).is_some();
+                if row.token.is_some()
+                    && !(free.as_user || is_over || owns(row, None, caller, &scene))
+                {
                     return Err(not_yours(row, None, "freed"));
                 }
                 change.remove(row.key())?;

@@ -4,6 +4,7 @@
 use crate::ipc::protocol::{Claim, ErrorCode, ErrorReply, Request};
 use crate::model::ProcessKey;
 use crate::model::log::Asker;
+use crate::model::reservation::check_name;
 use crate::platform;
 
 /// Who asks.
@@ -115,7 +116,10 @@ impl Caller {
             );
             return refuse(ErrorCode::NotPermitted, message);
         }
-        let project = || Some(platform::project_of(found.cwd.as_deref()?)?.name);
+        let project = || {
+            let name = platform::project_of(found.cwd.as_deref()?)?.name;
+            check_name(&name).is_ok().then_some(name)
+        };
         let subject = Subject {
             project: claim.project.clone().or_else(project),
             key: found.key,

@@ -188,6 +188,7 @@ fn news_of(one: &ConflictView, viewer: &Viewer) -> News {
             user: one.user.clone(),
             other_user: one.uid != viewer.uid,
             purpose: purpose(reservation),
+            made: reservation.created_at,
         },
         None => News::Shadowed {
             port: one.port,

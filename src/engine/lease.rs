@@ -184,8 +184,9 @@ impl Engine {
         let registry = self.ledger.for_writing(&clock)?;
         let scene = scene_of(registry, snapshot, heard_since, &clock);
         let result = registry.change(&clock, |change| {
+            let ports: std::collections::BTreeSet<Port> = reserve.ports.iter().copied().collect();
             let mut made = Vec::new();
-            for &port in &reserve.ports {
+            for &port in &ports {
                 let wanted = reserved(port, reserve, caller.uid, clock.now);
                 made.push(set_aside(
                     wanted,
@@ -232,6 +233,12 @@ impl Engine {
                 let Some(row) = change.get(key).cloned() else {
                     continue;
                 };
+                if release
+                    .created_at
+                    .is_some_and(|made| made != row.created_at)
+                {
+                    continue;
+                }
                 if !(release.as_user || owns(&row, release.token.as_deref(), caller, &scene)) {
                     return Err(not_yours(&row, release.token.as_deref(), "released"));
                 }

@@ -243,6 +243,9 @@ impl Engine {
     /// Notes that the system was looked at and nothing had changed.
     pub fn unchanged(&mut self, at: Timestamp) {
         self.looked_at = at;
+        // Where nobody listens at all, the first look is one, too.
+        self.unsettled |= !self.looked;
+        self.looked = true;
     }
 
     /// Notes whether there is a tray icon.

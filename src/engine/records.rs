@@ -157,7 +157,10 @@ impl Engine {
                     .note(&Entry::new(clock.now, Happened::Config, &caller.asker()).detail(detail))
             })
             .map_err(ErrorReply::from)?;
-        Ok(told(registry.settings(), [key].into_iter()))
+        let reply = told(registry.settings(), [key].into_iter());
+        // Whoever shows the settings shows them anew.
+        self.resnapped = true;
+        Ok(reply)
     }
 
     fn settings(&mut self) -> Result<Settings, ErrorReply> {

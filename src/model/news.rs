@@ -2,7 +2,7 @@
 
 use super::kill::Party;
 use super::reservation::End;
-use super::{Port, Protocol};
+use super::{Port, Protocol, Timestamp};
 
 /// Something that the user may want to hear of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum News {
         other_user: bool,
         /// Whom the port is reserved for: `shop web`; `None` when that was not said.
         purpose: Option<String>,
+        /// When the reservation was made.
+        made: Timestamp,
     },
     /// Several processes share a port number in a way that confuses clients.
     Shadowed {

@@ -15,9 +15,16 @@ impl Timestamp {
         now.0.duration_since(self.0).unwrap_or_default()
     }
 
-    /// The time so much later; the same where no clock goes that far.
+    /// The last moment of the year 9999, as far as dates are written.
+    const LAST_MS: i64 = 253_402_300_799_999;
+
+    /// The time so much later, in the year 9999 at the latest.
     pub fn after(self, time: Duration) -> Timestamp {
-        Timestamp(self.0.checked_add(time).unwrap_or(self.0))
+        let later = Timestamp(self.0.checked_add(time).unwrap_or(self.0));
+        if later.millis() > Timestamp::LAST_MS {
+            return Timestamp::of_millis(Timestamp::LAST_MS);
+        }
+        later
     }
 
     /// The time so much earlier; the same where no clock goes that far.
@@ -33,10 +40,10 @@ impl Timestamp {
         })
     }
 
-    /// So many milliseconds after 1970, and never before.
+    /// So many milliseconds after 1970; never before, nor after the year 9999.
     pub fn of_millis(millis: i64) -> Timestamp {
-        let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-        Timestamp(SystemTime::UNIX_EPOCH).after(since)
+        let millis = u64::try_from(millis.min(Timestamp::LAST_MS)).unwrap_or(0);
+        Timestamp(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A notification: what it says, and what its buttons mean.
 
 use crate::model::kill::{KillResult, Outcome};
-use crate::model::{Port, ProcessKey, Protocol};
+use crate::model::{Port, ProcessKey, Protocol, Timestamp};
 
 /// A notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub enum Press {
         port: Port,
         /// The protocol.
         protocol: Protocol,
+        /// When the reservation was made that is meant.
+        made: Timestamp,
     },
     /// Never warn of this process on this port again.
     Ignore {
@@ -66,11 +68,15 @@ impl Button {
     }
 
     /// The button that gives a reservation back.
-    pub fn release(port: Port, protocol: Protocol) -> Button {
+    pub fn release(port: Port, protocol: Protocol, made: Timestamp) -> Button {
         Button {
             id: "release",
             label: "Release",
-            press: Press::Release { port, protocol },
+            press: Press::Release {
+                port,
+                protocol,
+                made,
+            },
         }
     }
 

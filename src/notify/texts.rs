@@ -68,9 +68,18 @@ impl Item {
                 user,
                 other_user,
                 purpose,
+                made,
             } => {
+                let release = Button::release(*port, *protocol, *made);
                 let place = (*port, *protocol);
-                intruder(place, who.as_ref(), user, *other_user, purpose.as_deref())
+                intruder(
+                    place,
+                    who.as_ref(),
+                    user,
+                    *other_user,
+                    purpose.as_deref(),
+                    release,
+                )
             }
             News::Shadowed { port, parties } => shadowed(*port, parties),
             News::Refused {
@@ -90,7 +99,11 @@ impl Item {
             } => {
                 let place = (*port, *protocol);
                 let item = cleaned(place, purpose.as_deref(), owner.as_deref(), *why, *kept);
-                if *free { item } else { item.summary(format!("The claim of port {} is over", spot(place))) }
+                if *free {
+                    item
+                } else {
+                    item.summary(format!("The claim of port {} is over", spot(place)))
+                }
             }
             News::Registry { summary, body } => registry(summary, body),
             News::Settled { .. } => return None,
@@ -125,6 +138,7 @@ fn intruder(
     user: &str,
     other_user: bool,
     purpose: Option<&str>,
+    release: Button,
 ) -> Item {
     let (port, protocol) = place;
     let shown = spot(place);
@@ -138,7 +152,6 @@ fn intruder(
         Some(party) => format!("{} listens on it.", process(party)),
         None => format!("A process of {user} that cannot be seen listens on it."),
     };
-    let release = Button::release(port, protocol);
     let buttons = match who {
         Some(party) if other_user => vec![release, Button::ignore(port, protocol, party.key)],
         Some(party) => vec![

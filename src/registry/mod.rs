@@ -3,6 +3,7 @@
 //!
 //! `store` owns the open database, `batch` and `change` the one way to change it, `migrations` its
 //! versions, `row` and `audit` the tables; `judge` and `reconcile` decide, purely, what becomes of reservations.
+//! `backup`, `restore` and `repair` copy it and bring it back, `transfer` takes it along as a text.
 //! Knows `model` only: clocks, processes and folders come in as values.
 
 mod audit;

@@ -388,6 +388,27 @@ mod tests {
     }
 
     #[test]
+    fn any_name_of_a_file_will_do() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = Folder::new();
+        let mut registry = folder.open();
+        fill(&mut registry);
+        for name in [
+            &b"file:a?b#c%41 d.db"[..],
+            "größe.db".as_bytes(),
+            b"\xff\xfe.db",
+        ] {
+            let file = folder.path().join(std::ffi::OsStr::from_bytes(name));
+            // Not every file system takes what is no UTF-8.
+            if std::fs::write(&file, "").is_err() {
+                continue;
+            }
+            registry.back_up_to(&file).unwrap();
+            assert_eq!(restore(&mut registry, &file).unwrap(), 4);
+        }
+    }
+
+    #[test]
     fn settings_of_another_version_are_brought_back_too() {
         let folder = Folder::new();
         let mut registry = folder.open();

@@ -5,6 +5,7 @@
 //! writer, and what it sees is what is in the file.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -343,10 +344,14 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, RegistryError> {
 
 /// A path in the form that SQLite reads in a URI.
 pub(super) fn escaped(path: &Path) -> String {
-    path.to_string_lossy()
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23")
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let bytes = path.as_os_str().as_bytes().iter();
+    bytes
+        .map(|byte| match plain(byte) {
+            true => char::from(*byte).to_string(),
+            false => format!("%{byte:02x}"),
+        })
+        .collect()
 }
 
 /// The log beside a database.

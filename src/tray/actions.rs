@@ -234,6 +234,7 @@ fn release(meant: &Meant, ask: Ask<'_>) -> Option<Note> {
         protocol: Some(meant.protocol),
         token: None,
         as_user: true,
+        created_at: Some(now.created_at),
     };
     match ask(Request::Release(release)) {
         Reply::Error(error) => Some(problem(&failed, &error)),

@@ -153,7 +153,7 @@ other_project=blog
 step "a click on Reserve reserves the port" eventually is_reserved "$other_port" "$other_project"
 
 read -r reserved claimed < <("$binary" suggest -n 2 | xargs)
-step "a port can be set aside" "$binary" reserve "$reserved" --project docs --service web
+step "a port can be set aside" eval "\"$binary\" reserve $reserved --project docs --service web > /dev/null"
 since=$(now)
 intrude "$reserved"
 step "an intruder brings a notification with buttons" eventually asks

@@ -110,6 +110,10 @@ pub struct Release {
     /// The user says so: whoever has it, and what was reserved too.
     #[serde(default, skip_serializing_if = "no")]
     pub as_user: bool,
+    /// Only what was made at this time, as `created_at` of the reservation tells it: not what came
+    /// in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
 }
 
 /// A sign of life.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::memory::{Case, Who};
 use super::super::texts::tests::{cleaned, intruder, party, port, refused, settled, shadowed};
 use super::*;
-use crate::model::Protocol;
+use crate::model::{Protocol, Timestamp};
 
 const ALL: Wanted = Wanted {
     intruder: true,
@@ -542,6 +542,7 @@ fn an_unseen_process_is_known_by_its_user() {
         user: who.into(),
         other_user: true,
         purpose: None,
+        made: Timestamp::of_millis(7),
     };
     let item = Item::of(&unseen(3000, "root")).unwrap();
     assert_eq!(item.who, [Who::Named("root".into())]);

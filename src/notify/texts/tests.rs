@@ -1,7 +1,7 @@
 //! Every kind of news, and how it is told.
 
 use super::*;
-use crate::model::ProcessKey;
+use crate::model::{ProcessKey, Timestamp};
 use crate::notify::Press;
 
 pub(in crate::notify) fn port(number: u16) -> Port {
@@ -26,6 +26,7 @@ pub(in crate::notify) fn intruder(number: u16, pid: u32) -> News {
         user: "me".into(),
         other_user: false,
         purpose: Some("shop web".into()),
+        made: Timestamp::of_millis(7),
     }
 }
 
@@ -90,6 +91,7 @@ fn intruders() {
         user: "root".into(),
         other_user,
         purpose,
+        made: Timestamp::of_millis(7),
     };
     let theirs = by(Some(party(9, "nginx")), true, None);
     says(
@@ -113,7 +115,11 @@ fn only_ones_own_process_that_is_seen_can_be_killed() {
     let (port, protocol) = (port(3000), Protocol::Tcp);
     let (kill, release, ignore) = (
         Press::Kill { port, key },
-        Press::Release { port, protocol },
+        Press::Release {
+            port,
+            protocol,
+            made: Timestamp::of_millis(7),
+        },
         Press::Ignore {
             port,
             protocol,
@@ -133,6 +139,7 @@ fn only_ones_own_process_that_is_seen_can_be_killed() {
             user: "me".into(),
             other_user,
             purpose: None,
+            made: Timestamp::of_millis(7),
         })
         .unwrap()
         .note;
@@ -237,6 +244,7 @@ fn what_others_write_is_escaped_and_cut_off() {
             user: bad.clone(),
             other_user: true,
             purpose: Some(bad.clone()),
+            made: Timestamp::of_millis(7),
         },
         News::Intruder {
             port,
@@ -245,6 +253,7 @@ fn what_others_write_is_escaped_and_cut_off() {
             user: bad.clone(),
             other_user: true,
             purpose: None,
+            made: Timestamp::of_millis(7),
         },
         shadowed(3000, &vec![party(1, &bad); 3]),
         refused(3000, &bad),

@@ -8,6 +8,10 @@ use crate::platform::Claimant;
 /// The process that has `pid` now; `None` when there is none, or it has ended.
 pub fn claimant(pid: u32) -> Option<Claimant> {
     let folder = ProcPid::open(pid)?;
+    // A thread can be looked at like a process, and is none.
+    if !leads_its_group(&folder, pid)? {
+        return None;
+    }
     let stat = folder.stat().filter(|stat| !stat.has_ended())?;
     let start = stat.starttime;
     let exe = folder.link("exe").map(|(path, _)| path);
@@ -20,10 +24,33 @@ pub fn claimant(pid: u32) -> Option<Claimant> {
     })
 }
 
+/// Whether `pid` is the number of a process, and not that of one of its other threads.
+fn leads_its_group(folder: &ProcPid, pid: u32) -> Option<bool> {
+    let mut buffer = [0; 512];
+    let text = folder.read("status", &mut buffer)?;
+    let mut lines = text.split(|&byte| byte == b'\n');
+    let group = lines.find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    Some(group.trim_ascii() == pid.to_string().as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::platform::{is_alive, limits, project};
+
+    #[test]
+    fn a_thread_is_no_process() {
+        let tids = std::fs::read_dir("/proc/self/task").unwrap();
+        let tids = tids.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let other = tids
+            .filter_map(|tid| tid.parse().ok())
+            .find(|&tid: &u32| tid != std::process::id());
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || held.recv().is_ok());
+        assert!(claimant(other.unwrap()).is_none());
+        drop(hold);
+        thread.join().unwrap();
+    }
 
     #[test]
     fn this_process_is_known_with_its_project() {

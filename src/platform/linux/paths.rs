@@ -13,7 +13,8 @@ pub fn runtime_dir() -> PathBuf {
 
 /// `$FREEPORT_DATA_DIR`, else `$XDG_DATA_HOME/freeport`, else `~/.local/share/freeport`.
 pub fn data_dir() -> Option<PathBuf> {
-    own("FREEPORT_DATA_DIR").or_else(|| Some(base("XDG_DATA_HOME", ".local/share")?.join("freeport")))
+    own("FREEPORT_DATA_DIR")
+        .or_else(|| Some(base("XDG_DATA_HOME", ".local/share")?.join("freeport")))
 }
 
 /// `$XDG_CONFIG_HOME`, else `~/.config`.

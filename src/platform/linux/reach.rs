@@ -152,7 +152,9 @@ mod tests {
         let mount = || PathBuf::from("/mnt/of a test");
         assert_eq!(within(mount(), Duration::from_secs(60), || 1), Some(1));
         let (hold, held) = mpsc::channel::<()>();
-        let stuck = within(mount(), Duration::from_millis(1), move || held.recv().is_ok());
+        let stuck = within(mount(), Duration::from_millis(1), move || {
+            held.recv().is_ok()
+        });
         assert_eq!(stuck, None);
         assert_eq!(
             within(mount(), Duration::from_secs(60), || 2),

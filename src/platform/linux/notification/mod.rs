@@ -19,7 +19,7 @@ pub use zbus::Error;
 /// The name of the notification daemon, and of its interface.
 const DAEMON: &str = "org.freedesktop.Notifications";
 /// The picture in a notification.
-const PICTURE: &[u8] = include_bytes!("../../../../icons/hicolor/48x48/apps/freeport.png");
+const PICTURE: &[u8] = include_bytes!("../../../../icons/hicolor/128x128/apps/freeport.png");
 /// How long a notification without buttons stays, in milliseconds.
 const SECONDS_8: i32 = 8000;
 /// One with buttons stays until somebody closes it: it asks something.
