@@ -214,6 +214,7 @@ fn every_field_of_a_request_is_explained() {
         protocol: Some(protocol),
         token: text(),
         as_user: true,
+        created_at: Some(freeport::model::Timestamp::of_millis(7)),
     };
     let kill = Kill {
         pid: text(),

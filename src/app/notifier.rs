@@ -99,7 +99,7 @@ fn obey(press: Press, ask: &dyn Fn(Request) -> Reply) -> Vec<Note> {
                 as_user: true,
                 created_at: Some(made),
             };
-            let failed = format!("Cannot release port {port}");
+            let failed = format!("Port {port} was not released");
             (Request::Release(release), failed)
         }
         Press::Ignore {

@@ -237,7 +237,7 @@ impl Engine {
                     .created_at
                     .is_some_and(|made| made != row.created_at)
                 {
-                    continue;
+                    return Err(replaced(&row));
                 }
                 if !(release.as_user || owns(&row, release.token.as_deref(), caller, &scene)) {
                     return Err(not_yours(&row, release.token.as_deref(), "released"));
@@ -475,6 +475,12 @@ pub(super) fn not_yours(row: &Reservation, token: Option<&str>, what: &str) -> E
     let message = format!("port {} can be {what} only by {whose}", row.port);
     ErrorReply::new(ErrorCode::NotPermitted, message)
         .hint("show the token of the claim, or use 'freeport release'")
+}
+
+fn replaced(row: &Reservation) -> ErrorReply {
+    let purpose = row.purpose().unwrap_or_else(|| "somebody else".to_owned());
+    let message = format!("port {} is reserved for {purpose} by now", row.port);
+    ErrorReply::new(ErrorCode::NotFound, message).hint("'freeport query' lists what is reserved")
 }
 
 fn nothing(ports: &[Port]) -> ErrorReply {

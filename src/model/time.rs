@@ -15,16 +15,9 @@ impl Timestamp {
         now.0.duration_since(self.0).unwrap_or_default()
     }
 
-    /// The last moment of the year 9999, as far as dates are written.
-    const LAST_MS: i64 = 253_402_300_799_999;
-
-    /// The time so much later, in the year 9999 at the latest.
+    /// The time so much later; the same where no clock goes that far.
     pub fn after(self, time: Duration) -> Timestamp {
-        let later = Timestamp(self.0.checked_add(time).unwrap_or(self.0));
-        if later.millis() > Timestamp::LAST_MS {
-            return Timestamp::of_millis(Timestamp::LAST_MS);
-        }
-        later
+        Timestamp(self.0.checked_add(time).unwrap_or(self.0))
     }
 
     /// The time so much earlier; the same where no clock goes that far.
@@ -40,16 +33,19 @@ impl Timestamp {
         })
     }
 
-    /// So many milliseconds after 1970; never before, nor after the year 9999.
+    /// So many milliseconds after 1970, and never before.
     pub fn of_millis(millis: i64) -> Timestamp {
-        let millis = u64::try_from(millis.min(Timestamp::LAST_MS)).unwrap_or(0);
-        Timestamp(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
+        let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        Timestamp(SystemTime::UNIX_EPOCH).after(since)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_rfc3339_millis(self.0).fmt(f)
+        // Dates are written from 1970 to 9999.
+        let last = SystemTime::UNIX_EPOCH + Duration::from_millis(253_402_300_799_999);
+        let shown = self.0.clamp(SystemTime::UNIX_EPOCH, last);
+        humantime::format_rfc3339_millis(shown).fmt(f)
     }
 }
 
@@ -109,6 +105,14 @@ mod tests {
                 (short, long)
             );
         }
+    }
+
+    #[test]
+    fn no_time_is_too_far_away_to_be_written() {
+        let far = Timestamp::of_millis(i64::MAX);
+        assert_eq!(far.to_string(), "9999-12-31T23:59:59.999Z");
+        let before = Timestamp(SystemTime::UNIX_EPOCH).before(Duration::from_secs(1));
+        assert_eq!(before.to_string(), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
