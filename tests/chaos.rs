@@ -651,7 +651,6 @@ fn of_commands_that_claim_one_port_at_once_without_the_app_one_wins() {
 }
 
 #[test]
-#[ignore = "src/registry/store.rs: who makes the registry at the same time as others is refused at once"]
 fn of_commands_that_make_the_registry_at_one_time_none_is_refused() {
     for _ in 0..20 {
         let home = Home::new();

@@ -274,7 +274,8 @@ impl Desk {
             }
             Err(error) => {
                 // What was not committed has not happened.
-                self.effects = self.engine.settle();
+                self.effects.unwritten();
+                self.effects.add(self.engine.settle());
                 Some(error)
             }
         };

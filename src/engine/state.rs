@@ -58,6 +58,16 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Leaves only what is true although nothing could be written: who listens, and who is in
+    /// conflict.
+    pub fn unwritten(&mut self) {
+        self.news
+            .retain(|news| !matches!(news, News::Cleaned { .. }));
+        let is_written =
+            |event: &Event| matches!(event, Event::Reserved { .. } | Event::Released { .. });
+        self.events.retain(|event| !is_written(event));
+    }
+
     /// Adds what came later.
     pub fn add(&mut self, later: Effects) {
         self.news.extend(later.news);
