@@ -1,6 +1,6 @@
 //! Ports for services of projects: the one that a service has, or a free one chosen for it.
 
-use super::lease::{Refusal, lease_reply, not_yours, owns, scene_of, set_aside};
+use super::lease::{Refusal, lease_reply, not_yours, owns, set_aside};
 use super::ledger::clock;
 use super::{Caller, Engine, taken};
 use crate::ipc::protocol::{
@@ -22,10 +22,7 @@ impl Engine {
         caller: &Caller,
     ) -> Result<Reply, ErrorReply> {
         let clock = clock();
-        let (snapshot, heard_since) = (&*self.snapshot, self.heard_since);
-        let registry = self.ledger.for_writing(&clock)?;
-        let scene = scene_of(registry, snapshot, heard_since, &clock);
-        let result = registry.change(&clock, |change| {
+        let result = self.judged(&clock, |change, scene| {
             let has = change.all().find(|row| {
                 row.protocol == Protocol::Tcp
                     && row.project.as_ref() == Some(&allocate.project)
@@ -48,12 +45,12 @@ impl Engine {
                 Some(port) => port,
                 None => {
                     let remembered = change.remembered(&allocate.project, &allocate.service)?;
-                    let taken = taken::in_use(snapshot, change.all());
+                    let taken = taken::in_use(scene.snapshot, change.all());
                     pick(1, false, &remembered, None, change.settings(), &taken)?[0]
                 }
             };
             let wanted = allocated(port, allocate, caller.uid, clock.now);
-            let row = set_aside(wanted, &scene, change, caller, Happened::Allocate)?;
+            let row = set_aside(wanted, scene, change, caller, Happened::Allocate)?;
             if let Some(before) = &has {
                 change.remove(before.key())?;
                 change.note(
@@ -72,10 +69,7 @@ impl Engine {
     /// Gives the ports of a project back.
     pub(super) fn free(&mut self, free: &Free, caller: &Caller) -> Result<Reply, ErrorReply> {
         let clock = clock();
-        let (snapshot, heard_since) = (&*self.snapshot, self.heard_since);
-        let registry = self.ledger.for_writing(&clock)?;
-        let scene = scene_of(registry, snapshot, heard_since, &clock);
-        let freed = registry.change(&clock, |change| {
+        let freed = self.judged(&clock, |change, scene| {
             let meant = |row: &&Reservation| {
                 let of_service = free.service.is_none() || row.service == free.service;
                 row.project.as_ref() == Some(&free.project) && of_service
@@ -83,9 +77,9 @@ impl Engine {
             let mut freed: Vec<Reservation> = change.all().filter(meant).cloned().collect();
             freed.sort_by_key(Reservation::key);
             for row in &freed {
-                let is_over = judge::end(row, &scene).is_some();
+                let is_over = judge::end(row, scene).is_some();
                 if row.token.is_some()
-                    && !(free.as_user || is_over || owns(row, None, caller, &scene))
+                    && !(free.as_user || is_over || owns(row, None, caller, scene))
                 {
                     return Err(not_yours(row, None, "freed"));
                 }

@@ -14,7 +14,7 @@ use crate::model::reservation::{
 use crate::model::{Port, Protocol, Reservation, Snapshot, Timestamp};
 use crate::platform;
 use crate::registry::judge::{self, Belongs, Claimant, Claimed, Holder, Scene};
-use crate::registry::{Change, Clock, Registry};
+use crate::registry::{Change, Clock, Registry, RegistryError};
 
 /// What is known when a request is judged: whether a process runs is asked at that moment.
 pub(super) fn scene_of<'a>(
@@ -47,13 +47,25 @@ impl From<ErrorReply> for Refusal {
     }
 }
 
-impl From<crate::registry::RegistryError> for Refusal {
-    fn from(error: crate::registry::RegistryError) -> Refusal {
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Refusal {
         Refusal::Other(error.into())
     }
 }
 
 impl Engine {
+    /// Changes the registry by a decision that depends on who lives and who listens.
+    pub(super) fn judged<T, E: From<RegistryError> + From<ErrorReply>>(
+        &mut self,
+        clock: &Clock,
+        decide: impl FnOnce(&mut Change<'_>, &Scene<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (snapshot, heard_since) = (&*self.snapshot, self.heard_since);
+        let registry = self.ledger.for_writing(clock)?;
+        let scene = scene_of(registry, snapshot, heard_since, clock);
+        registry.change(clock, |change| decide(change, &scene))
+    }
+
     /// Claims a port.
     pub(super) fn claim(
         &mut self,
@@ -75,9 +87,6 @@ impl Engine {
         caller: &Caller,
         clock: &Clock,
     ) -> Result<Reply, Refusal> {
-        let (snapshot, heard_since) = (&*self.snapshot, self.heard_since);
-        let registry = self.ledger.for_writing(clock)?;
-        let scene = scene_of(registry, snapshot, heard_since, clock);
         let owner = caller.subject.as_ref().map(|subject| LeaseOwner {
             key: subject.key,
             boot: clock.boot.to_owned(),
@@ -88,7 +97,7 @@ impl Engine {
             .as_ref()
             .and_then(|subject| subject.project.clone());
         let project = claim.project.clone().or(of_subject);
-        let reply = registry.change(clock, |change| {
+        let reply = self.judged(clock, |change, scene| {
             let key = (claim.port, claim.protocol);
             let existing = change.get(key).cloned();
             let claimant = Claimant {
@@ -99,7 +108,7 @@ impl Engine {
             };
             let judged = existing
                 .as_ref()
-                .map(|existing| judge::claim(existing, &claimant, &scene));
+                .map(|existing| judge::claim(existing, &claimant, scene));
             let ttl = claim.ttl_s.map(std::time::Duration::from_secs);
             let ttl = ttl.unwrap_or_else(|| change.settings().seconds("default_lease_duration"));
             let fresh = || Reservation {
@@ -121,7 +130,7 @@ impl Engine {
             let renewed = matches!(judged, Some(Claimed::Renewed));
             let mut row = match (existing, judged) {
                 (Some(existing), Some(Claimed::Refused)) => {
-                    return Err(taken::by_reservation(&existing, &scene, change));
+                    return Err(taken::by_reservation(&existing, scene, change));
                 }
                 (Some(existing), Some(Claimed::Anew(end))) => {
                     if let Some(end) = end {
@@ -153,7 +162,7 @@ impl Engine {
                 _ => fresh(),
             };
             if !renewed {
-                refuse_listeners(&row, claim.detached, &scene, change)?;
+                refuse_listeners(&row, claim.detached, scene, change)?;
                 check_limit(change, key)?;
             }
             if let Some(metadata) = &claim.metadata {
@@ -162,7 +171,7 @@ impl Engine {
             if row.token.is_none() {
                 row.token = Some(change.token()?);
             }
-            let row = judge::next(&row, &scene).unwrap_or(row);
+            let row = judge::next(&row, scene).unwrap_or(row);
             change.put(row.clone())?;
             change.note(&Entry::new(clock.now, event, &caller.asker()).of(&row))?;
             if let (Some(project), Some(service)) = (&row.project, &row.service) {
@@ -180,21 +189,12 @@ impl Engine {
         caller: &Caller,
     ) -> Result<Reply, ErrorReply> {
         let clock = clock();
-        let (snapshot, heard_since) = (&*self.snapshot, self.heard_since);
-        let registry = self.ledger.for_writing(&clock)?;
-        let scene = scene_of(registry, snapshot, heard_since, &clock);
-        let result = registry.change(&clock, |change| {
+        let result = self.judged(&clock, |change, scene| {
             let ports: std::collections::BTreeSet<Port> = reserve.ports.iter().copied().collect();
             let mut made = Vec::new();
             for &port in &ports {
                 let wanted = reserved(port, reserve, caller.uid, clock.now);
-                made.push(set_aside(
-                    wanted,
-                    &scene,
-                    change,
-                    caller,
-                    Happened::Reserve,
-                )?);
+                made.push(set_aside(wanted, scene, change, caller, Happened::Reserve)?);
             }
             Ok::<_, Refusal>(made)
         });
@@ -216,14 +216,11 @@ impl Engine {
         caller: &Caller,
     ) -> Result<Reply, ErrorReply> {
         let clock = clock();
-        let (snapshot, heard_since) = (&*self.snapshot, self.heard_since);
-        let registry = self.ledger.for_writing(&clock)?;
-        let scene = scene_of(registry, snapshot, heard_since, &clock);
         let protocols = match release.protocol {
             Some(protocol) => vec![protocol],
             None => vec![Protocol::Tcp, Protocol::Udp],
         };
-        let released = registry.change(&clock, |change| {
+        let released = self.judged(&clock, |change, scene| {
             let mut released: Vec<Reservation> = Vec::new();
             let keys = release
                 .ports
@@ -239,7 +236,7 @@ impl Engine {
                 {
                     return Err(replaced(&row));
                 }
-                if !(release.as_user || owns(&row, release.token.as_deref(), caller, &scene)) {
+                if !(release.as_user || owns(&row, release.token.as_deref(), caller, scene)) {
                     return Err(not_yours(&row, release.token.as_deref(), "released"));
                 }
                 // Who claimed what was reserved gives back the claim; the user gives back all of it.
@@ -267,14 +264,11 @@ impl Engine {
         caller: &Caller,
     ) -> Result<Reply, ErrorReply> {
         let clock = clock();
-        let (snapshot, heard_since) = (&*self.snapshot, self.heard_since);
-        let registry = self.ledger.for_writing(&clock)?;
-        let scene = scene_of(registry, snapshot, heard_since, &clock);
-        registry.change(&clock, |change| {
+        self.judged(&clock, |change, scene| {
             let Some(row) = change.get((heartbeat.port, heartbeat.protocol)).cloned() else {
                 return Err(nothing(&[heartbeat.port]));
             };
-            if !(heartbeat.as_user || owns(&row, heartbeat.token.as_deref(), caller, &scene)) {
+            if !(heartbeat.as_user || owns(&row, heartbeat.token.as_deref(), caller, scene)) {
                 return Err(not_yours(&row, heartbeat.token.as_deref(), "renewed"));
             }
             if row.lease.is_none() {
@@ -285,7 +279,7 @@ impl Engine {
                 return Err(ErrorReply::new(ErrorCode::NotFound, message)
                     .hint("claim it first: freeport claim PORT"));
             }
-            if judge::owner_ended(&row, &scene) {
+            if judge::owner_ended(&row, scene) {
                 let message = format!("the process that claimed port {} has ended", row.port);
                 return Err(ErrorReply::new(ErrorCode::NotFound, message).hint("claim it again"));
             }
@@ -296,7 +290,7 @@ impl Engine {
                 ..row
             };
             renewed.renew(clock.now);
-            let renewed = judge::next(&renewed, &scene).unwrap_or(renewed);
+            let renewed = judge::next(&renewed, scene).unwrap_or(renewed);
             change.put(renewed.clone())?;
             Ok(lease_reply(&renewed, true))
         })
