@@ -27,7 +27,8 @@
 //! | [`notify`] | desktop notifications: which, when, and how | model, platform |
 //! | [`engine`] | the one owner of state | model, platform, registry, ipc |
 //! | [`tray`] | the menu as a function of the state, and its clicks as requests | all above |
-//! | [`cli`] | one file per verb, over [`Ask`] | model, platform, registry, ipc |
+//! | [`run`] | the wrapper: which framework, which port, hold and hand-over | model, platform, ipc |
+//! | [`cli`] | one file per verb, over [`Ask`] | model, platform, registry, ipc, run |
 //! | [`app`] | the wiring: threads, queue, signals, shutdown | everything |
 //!
 //! `tests/layers.rs` keeps it so.
@@ -61,6 +62,7 @@ pub mod model;
 pub mod notify;
 pub mod platform;
 pub mod registry;
+pub mod run;
 pub mod tray;
 
 pub use ipc::client::Subscription;

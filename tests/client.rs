@@ -36,6 +36,7 @@ fn connect(home: &Home) -> Result<Client, ClientError> {
 
 fn release(at: u16) -> Release {
     Release {
+        job_id: None,
         ports: vec![port(at)],
         protocol: None,
         token: None,
@@ -81,6 +82,7 @@ fn each_request_gives_what_it_asks_for() {
         service: None,
         ttl_s: None,
         metadata: None,
+        hold: false,
     };
     assert_eq!(
         app.reserve(reserve.clone()).unwrap()[0].protocol,

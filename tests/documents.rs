@@ -34,8 +34,16 @@ fn help_is_as_it_was_read_last() {
         "list",
         "why",
         "kill",
+        "run",
+        "wait",
+        "env",
+        "docker",
         "allocate",
         "reserve",
+        "pool",
+        "pool create",
+        "pool list",
+        "pool delete",
         "claim",
         "register",
         "heartbeat",
@@ -58,6 +66,7 @@ fn help_is_as_it_was_read_last() {
     ] {
         let help = home.run(&format!("{verb} --help")).ends(0).out;
         let name = if verb.is_empty() { "freeport" } else { verb };
+        let name = name.replace(' ', "-");
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/snapshots/help-{name}.txt"));
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {

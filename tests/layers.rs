@@ -18,11 +18,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("notify", &["model", "platform"]),
     ("engine", &["model", "platform", "registry", "ipc"]),
     ("tray", &["model", "platform", "ipc", "notify", "engine"]),
-    ("cli", &["model", "platform", "registry", "ipc"]),
+    ("run", &["model", "platform", "ipc"]),
+    ("cli", &["model", "platform", "registry", "ipc", "run"]),
     (
         "app",
         &[
-            "model", "platform", "registry", "ipc", "notify", "engine", "tray", "cli",
+            "model", "platform", "registry", "ipc", "notify", "engine", "tray", "run", "cli",
         ],
     ),
 ];

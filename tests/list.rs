@@ -58,7 +58,7 @@ fn the_json_is_as_the_contract_says() {
         let list = ran.json();
         assert_eq!(
             keys(&list),
-            BTreeSet::from(["scanned_at", "gaps", "listeners", "hidden"])
+            BTreeSet::from(["scanned_at", "gaps", "listeners", "held", "hidden"])
         );
         let listener = &list["listeners"][0];
         let expected = [
@@ -278,7 +278,7 @@ fn a_git_worktree_is_a_project_with_its_branch() {
     git("worktree add -b feature/cart ../shop-cart");
     for (folder, name, branch) in [
         ("shop", "shop", "trunk"),
-        ("shop-cart", "shop-cart", "feature/cart"),
+        ("shop-cart", "shop@shop-cart", "feature/cart"),
     ] {
         let server = Server::start_in(&home.path(folder), &home, "");
         let owner = &home.listener(server.port)["owner"];

@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use freeport::Request;
 use freeport::ipc::protocol::{
-    Allocate, Autostart, Claim, Cleanup, Config, ErrorCode, Free, Heartbeat, Ignore, Kill, List,
-    Log, Query, Release, Reserve, Suggest,
+    Allocate, Autostart, Claim, Cleanup, Config, ErrorCode, Fallback, Free, Heartbeat, HoldChange,
+    HoldState, Ignore, Kill, List, Log, Pool, PoolCreate, PoolDelete, PoolDraw, Query, Release,
+    Reserve, Suggest,
 };
 use freeport::model::log::Happened;
 use freeport::model::{Port, Protocol, Timestamp};
@@ -200,6 +201,11 @@ fn every_field_of_a_request_is_explained() {
         detached: true,
         token: text(),
         metadata: metadata.clone(),
+        hold: true,
+        fallback: Some(Fallback {
+            remembered: true,
+            avoid: ports.clone(),
+        }),
     };
     let reserve = Reserve {
         ports: ports.clone(),
@@ -208,8 +214,10 @@ fn every_field_of_a_request_is_explained() {
         service: text(),
         ttl_s: number,
         metadata,
+        hold: true,
     };
     let release = Release {
+        job_id: text(),
         ports: ports.clone(),
         protocol: Some(protocol),
         token: text(),
@@ -255,6 +263,29 @@ fn every_field_of_a_request_is_explained() {
             token: text(),
             as_user: true,
         }),
+        Request::Hold(HoldChange {
+            port,
+            protocol,
+            token: text(),
+            state: HoldState::Client,
+        }),
+        Request::Pool(Pool::Create(PoolCreate {
+            name: "x".into(),
+            ports: "1-2".parse().unwrap(),
+        })),
+        Request::Pool(Pool::List),
+        Request::Pool(Pool::Delete(PoolDelete { name: "x".into() })),
+        Request::Pool(Pool::Draw(PoolDraw {
+            name: "x".into(),
+            job_id: "x".into(),
+            count: 1,
+            block: true,
+            protocol,
+            pid: Some(1),
+            ttl_s: number,
+            wait: true,
+            hold: true,
+        })),
         Request::Allocate(allocate),
         Request::Free(Free {
             project: "x".into(),

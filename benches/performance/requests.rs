@@ -77,6 +77,7 @@ fn claims(pace: Option<u32>) -> anyhow::Result<[Requests; 3]> {
         }
         let answered = Instant::now();
         let release = Release {
+            job_id: None,
             ports: vec![port],
             protocol: None,
             token: None,

@@ -55,6 +55,9 @@ struct Measured {
     lsof: Program,
     alone: Program,
     through: Program,
+    bare: Program,
+    run_alone: Program,
+    run_through: Program,
     tick: Times,
     cold: Times,
     listeners_crate: Times,
@@ -173,6 +176,11 @@ fn measure(folder: &Path, sixty: bool) -> anyhow::Result<Measured> {
     let mut alone =
         Program::new(FREEPORT, "list").with("FREEPORT_RUNTIME_DIR", folder.join("nobody"));
     let mut through = Program::new(FREEPORT, "list");
+    let mut bare = Program::new("true", "");
+    let mut run_through = Program::new(FREEPORT, "run --quiet -- true");
+    let mut run_alone = Program::new(FREEPORT, "run --quiet -- true")
+        .with("FREEPORT_RUNTIME_DIR", folder.join("nobody"))
+        .with("FREEPORT_DATA_DIR", folder.join("nobody"));
 
     let (mut tick, mut cold, mut listeners_crate) = <(Times, Times, Times)>::default();
     let mut scanner = Scanner::new();
@@ -187,6 +195,7 @@ fn measure(folder: &Path, sixty: bool) -> anyhow::Result<Measured> {
 
     let (running, _) = App::start(None)?;
     in_turn(RUNS, &mut [&mut ss, &mut through, &mut alone, &mut lsof])?;
+    in_turn(RUNS, &mut [&mut bare, &mut run_through, &mut run_alone])?;
     let asked = requests::all()?;
     let seen = seen()?;
     let gone = gone()?;
@@ -217,6 +226,9 @@ fn measure(folder: &Path, sixty: bool) -> anyhow::Result<Measured> {
         lsof,
         alone,
         through,
+        bare,
+        run_alone,
+        run_through,
         tick,
         cold,
         listeners_crate,
@@ -447,6 +459,23 @@ fn report(
     let [q, b] = each(&|m| part(&m.through.times, &m.ss));
     let met = within(&busy.through.times, &busy.ss, 20.0);
     table.judge("… as part of `ss`", q, b, "busy: 1/20", met);
+
+    let above = |run: &Program, bare: &Program| -> Option<Duration> {
+        Some(run.times.median()?.saturating_sub(bare.times.median()?))
+    };
+    let start = Duration::from_millis(10);
+    for (what, run) in [
+        (
+            "`freeport run`, start and end above the bare command",
+            (|m| &m.run_through) as fn(&Measured) -> &Program,
+        ),
+        ("the same without the app", |m| &m.run_alone),
+    ] {
+        let took = boxes.map(|m| above(run(m), &m.bare));
+        let [q, b] = took.map(|took| took.map_or_else(|| "-".to_owned(), time));
+        let met = took[0].map(|took| took <= start);
+        table.judge(what, q, b, "quiet: 10 ms", met);
+    }
 
     let limit = |of: fn(&Measured) -> Option<Duration>, most: Duration| {
         let values = boxes.map(|m| of(m).map_or_else(|| "-".to_owned(), time));

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
-use crate::registry::{Place, Registry, RegistryError};
+use crate::registry::{Place, Registry};
 
 /// How long the log may become before it is brought into the file, in bytes.
 pub const LONG: u64 = 4 * 1024 * 1024;
@@ -38,18 +38,8 @@ impl Checkpoints {
 fn work(place: Option<&Place>, calls: &Receiver<()>) {
     for () in calls {
         let Some(place) = place else { return };
-        if let Err(error) = checkpoint(place) {
+        if let Err(error) = Registry::bring_in(place, PATIENCE, TOO_LONG) {
             log::debug!("no checkpoint: {error}");
         }
     }
-}
-
-fn checkpoint(place: &Place) -> Result<(), RegistryError> {
-    let registry = Registry::open(place, PATIENCE)?;
-    registry.leave_checkpoints()?;
-    registry.checkpoint(false)?;
-    if registry.log_length() > TOO_LONG {
-        registry.checkpoint(true)?;
-    }
-    Ok(())
 }

@@ -9,9 +9,12 @@ use super::backups::Backups;
 use super::checkpoints::{self, Checkpoints};
 use super::feeds::{self, Feed, Feeds, Line};
 use super::notifier::Notifier;
+use super::portserver::Portserver;
 use super::scan_thread::{ScanHandle, Scanned};
-use crate::engine::{Answer, Caller, Effects, Engine, Work};
+use crate::engine::{Answer, Caller, Effects, Engine, Subject, Work};
+use crate::ipc::portserver;
 use crate::ipc::protocol::{ErrorCode, ErrorReply, Reply, Request, TrayStatus};
+use crate::model::Port;
 use crate::model::kill::Outcome;
 use crate::notify::Wanted;
 use crate::tray::Publisher;
@@ -33,6 +36,8 @@ pub enum Message {
     Asked(Asked),
     /// The tray came or went.
     Tray(TrayStatus),
+    /// The portserver wants ports for these processes.
+    Serve(Vec<portserver::Asked>),
     /// A kill is over.
     Killed(Caller, Vec<Outcome>),
 }
@@ -86,6 +91,11 @@ impl EngineHandle {
         })
     }
 
+    /// Asks for a port for each of these.
+    pub fn serve_ports(&self, asked: Vec<portserver::Asked>) {
+        let _ = self.0.send(Message::Serve(asked));
+    }
+
     /// Hands in what the scanner found; false when the engine is gone.
     pub fn scanned(&self, scanned: Scanned) -> bool {
         self.0.send(Message::Scanned(scanned)).is_ok()
@@ -113,6 +123,8 @@ pub struct Listeners {
     pub tray: Option<Publisher>,
     /// Notifications.
     pub notifier: Notifier,
+    /// The portserver, if there is one.
+    pub portserver: Option<Portserver>,
     /// The registry's log.
     pub checkpoints: Checkpoints,
 }
@@ -128,6 +140,7 @@ pub fn start(inbox: Receiver<Message>, engine: Engine, listeners: Listeners) -> 
         parked: VecDeque::new(),
         effects: Effects::default(),
         replies: Vec::new(),
+        served: Vec::new(),
         committed: 0,
     };
     let work = move || {
@@ -158,6 +171,7 @@ struct Desk {
     parked: VecDeque<(u64, Asked)>,
     effects: Effects,
     replies: Vec<Answered>,
+    served: Vec<Served>,
     /// How many commits there were since the log was looked at.
     committed: u32,
 }
@@ -167,6 +181,12 @@ struct Answered {
     to: SyncSender<Reply>,
     reply: Reply,
     since: Instant,
+}
+
+/// Ports for the portserver, which wait for their commit.
+struct Served {
+    to: Vec<portserver::Asked>,
+    ports: Vec<Option<Port>>,
 }
 
 impl Desk {
@@ -185,6 +205,16 @@ impl Desk {
         match message {
             Message::Scanned(scanned) => self.scanned(scanned),
             Message::Tray(status) => self.engine.set_tray(status),
+            Message::Serve(to) => {
+                let subject = |asked: &portserver::Asked| Subject {
+                    key: asked.process.key,
+                    name: asked.process.name.clone(),
+                    project: None,
+                };
+                let subjects: Vec<Subject> = to.iter().map(subject).collect();
+                let ports = self.engine.serve_ports(&subjects);
+                self.served.push(Served { to, ports });
+            }
             Message::Killed(caller, outcomes) => self.engine.killed(&outcomes, &caller),
             Message::Asked(asked) => match Engine::look_for(&asked.request) {
                 Some(look) => {
@@ -292,6 +322,14 @@ impl Desk {
                 _ => reply,
             });
         }
+        for Served { to, ports } in self.served.drain(..) {
+            for (asked, port) in to.into_iter().zip(ports) {
+                match port.filter(|_| failed.is_none()) {
+                    Some(port) => asked.give(port),
+                    None => drop(asked),
+                }
+            }
+        }
         self.tell();
     }
 
@@ -299,6 +337,12 @@ impl Desk {
         let effects = std::mem::take(&mut self.effects);
         if let Some(owners) = effects.watch {
             self.listeners.scanner.watch_also(owners);
+        }
+        if let (Some(portserver), Some(address)) = (
+            &mut self.listeners.portserver,
+            self.engine.portserver_address(),
+        ) {
+            portserver.listen_at(address);
         }
         self.feeds.tell(&effects.events);
         if !effects.news.is_empty() {

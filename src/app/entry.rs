@@ -6,6 +6,7 @@ use super::{AppError, Local, connect, run};
 use crate::cli::{self, Command, Exit, Failure};
 use crate::ipc::socket::SocketError;
 use crate::platform::paths;
+use crate::run::asking::Answers;
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
@@ -21,6 +22,14 @@ pub fn main() -> ExitCode {
         None if paths::in_desktop_session() => app(false).or_else(already_running),
         None => cli::list_with_hint(connect),
         Some(Command::App { headless }) => app(headless),
+        Some(Command::Run(args)) => {
+            let local: cli::Connect = || Ok(Box::new(Local::new()));
+            return cli::run_command(args, Answers { connect, local });
+        }
+        Some(Command::Docker(args)) => {
+            let local: cli::Connect = || Ok(Box::new(Local::new()));
+            return cli::docker_command(args, Answers { connect, local });
+        }
         // The program that starts at login is the one that was called, not the one that runs.
         Some(command @ Command::Autostart(_)) => cli::run(command, || Ok(Box::new(Local::new()))),
         Some(command) => cli::run(command, connect),

@@ -11,6 +11,7 @@ mod entry;
 mod feeds;
 mod local;
 mod notifier;
+mod portserver;
 mod scan_thread;
 mod signals;
 
@@ -68,6 +69,7 @@ pub fn run(headless: bool) -> Result<(), AppError> {
     let (engine, inbox) = engine_thread::channel();
     let scanner = scan_thread::start(engine.clone(), Arc::clone(&scans))
         .map_err(system("start the scanner"))?;
+    let (portserver, beside) = portserver::start(&taken, &engine);
     let (publisher, states, rings) = tray::slot();
     let mut state = Engine::new(scans, Use::App);
     backups::open(&mut state);
@@ -76,6 +78,7 @@ pub fn run(headless: bool) -> Result<(), AppError> {
         scanner,
         tray: (!headless).then_some(publisher),
         notifier: Notifier::start(asker(&engine)).map_err(system("start the notifier"))?,
+        portserver,
         checkpoints: Checkpoints::start(state.place().cloned())
             .map_err(system("start the checkpoints"))?,
     };
@@ -97,6 +100,7 @@ pub fn run(headless: bool) -> Result<(), AppError> {
         tray::run(links, states, rings, ended);
     }
     log::info!("freeport ends");
+    drop(beside);
     drop(taken);
     Ok(())
 }
@@ -108,7 +112,7 @@ fn wait(ended: &mpsc::Receiver<Quit>) {
 }
 
 fn serve(taken: &crate::ipc::socket::Taken, engine: &EngineHandle) -> std::io::Result<()> {
-    let listener = taken.listener.try_clone()?;
+    let listener = taken.listener().try_clone()?;
     let engine = engine.clone();
     let handler: Handler = Arc::new(move |peer, request| match request {
         Request::Subscribe => {

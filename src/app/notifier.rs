@@ -93,6 +93,7 @@ fn obey(press: Press, ask: &dyn Fn(Request) -> Reply) -> Vec<Note> {
             made,
         } => {
             let release = Release {
+                job_id: None,
                 ports: vec![port],
                 protocol: Some(protocol),
                 token: None,
@@ -231,6 +232,7 @@ mod tests {
                 made
             }),
             [Request::Release(Release {
+                job_id: None,
                 ports: vec![port],
                 protocol: Some(protocol),
                 token: None,

@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use super::{ask, output, unexpected, words};
 use crate::ipc::Ask;
 use crate::ipc::protocol::{Claim, LeaseReply, Reply, Request};
+use crate::ipc::view::ReservationView;
 use crate::model::reservation::check_name;
 use crate::model::text::escape;
 use crate::model::{Port, Protocol};
@@ -31,6 +32,7 @@ pub fn of(port: Port, project: Option<&String>, lease: &LeaseArgs) -> Claim {
         ttl_s: lease.ttl,
         pid: lease.pid,
         detached,
+        hold: lease.hold,
         metadata: lease.metadata.clone(),
         ..Claim::of(port)
     }
@@ -57,6 +59,7 @@ pub fn send(request: Request, json: bool, asked: &mut dyn Ask) -> Result<Exit, F
         return Ok(Exit::Done);
     }
     let mut text = format!("{}\n", words::lease(&lease, output::now()));
+    text.push_str(&held(&lease.reservation));
     if let Some(token) = &lease.token {
         let token = format!(
             "token {}, for 'freeport heartbeat' and 'freeport release'\n",
@@ -66,6 +69,15 @@ pub fn send(request: Request, json: bool, asked: &mut dyn Ask) -> Result<Exit, F
     }
     output::print(&text)?;
     Ok(Exit::Done)
+}
+
+/// What is said of the hold of a port that was asked for.
+pub fn held(view: &ReservationView) -> String {
+    match (&view.not_held, view.held_by) {
+        (Some(why), _) => output::warning(format!("not held: {}\n", escape(why))),
+        (None, Some(_)) => format!("{}\n", words::hold(view)),
+        (None, None) => String::new(),
+    }
 }
 
 /// Asks for something that is answered with a lease.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::ipc::view::ListenerView;
+use crate::ipc::view::{ListenerView, ReservationView};
 use crate::model::{Port, PortError, PortRange};
 
 /// One thing that was asked for.
@@ -46,6 +46,17 @@ impl Filter {
                     .flatten()
                     .any(|candidate| candidate.to_lowercase().contains(text.as_str()))
             }
+        }
+    }
+
+    /// Whether a port that is held is asked for.
+    pub fn matches_held(&self, view: &ReservationView) -> bool {
+        match self {
+            Filter::Ports(range) => range.contains(view.port),
+            Filter::Text(text) => [&view.project, &view.service, &view.name]
+                .into_iter()
+                .flatten()
+                .any(|candidate| candidate.to_lowercase().contains(text.as_str())),
         }
     }
 

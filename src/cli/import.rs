@@ -32,6 +32,10 @@ struct Brought {
     ended: Option<usize>,
     /// How many settings have changed.
     settings: Option<usize>,
+    /// How many ports of services are remembered that were not before.
+    remembered: Option<usize>,
+    /// How many pools are new.
+    pools: Option<usize>,
     skipped: Vec<Skipped>,
 }
 
@@ -60,7 +64,7 @@ pub fn run(args: &ImportArgs) -> Result<Exit, Failure> {
         return try_out(args, import, rows, clock.boot);
     }
     let mut registry = Registry::open(&place, database::PATIENCE)?;
-    let reservations = import.reservations();
+    let (reservations, empty) = (import.reservations(), import.is_empty());
     let imported = registry.import(import, args.skip_conflicts, &clock, &database::asker());
     let imported = imported.map_err(refused)?;
     database::tell_app();
@@ -69,7 +73,7 @@ pub fn run(args: &ImportArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     warn(&imported.skipped)?;
-    output::print(&told(&imported))?;
+    output::print(&told(&imported, empty))?;
     Ok(Exit::Done)
 }
 
@@ -93,6 +97,8 @@ fn try_out(
             unchanged: None,
             ended: Some(ended),
             settings: None,
+            remembered: None,
+            pools: None,
             skipped: problems.iter().map(Skipped::of).collect(),
         })?;
         return Ok(if refused { Exit::Conflict } else { Exit::Done });
@@ -110,12 +116,13 @@ fn try_out(
     Ok(Exit::Done)
 }
 
-fn told(imported: &Imported) -> String {
+fn told(imported: &Imported, empty: bool) -> String {
     let parts = [
         (imported.added, "reservation", " added"),
         (imported.updated, "reservation", " updated"),
         (imported.settings, "setting", " changed"),
         (imported.remembered, "earlier port", " remembered"),
+        (imported.pools, "pool", " added"),
         (imported.unchanged, "reservation", " there already"),
         (
             imported.ended,
@@ -129,10 +136,11 @@ fn told(imported: &Imported) -> String {
         .filter(|(count, ..)| *count > 0)
         .map(|(count, what, done)| format!("{}{done}", words::count(count, what)))
         .collect();
-    if told.is_empty() {
-        return "there is nothing in the file\n".to_owned();
+    match (told.is_empty(), empty) {
+        (true, true) => "there is nothing in the file\n".to_owned(),
+        (true, false) => "all that is in the file is there already\n".to_owned(),
+        (false, _) => format!("{}\n", told.join(", ")),
     }
-    format!("{}\n", told.join(", "))
 }
 
 fn refused(failure: ImportFailure) -> Failure {
@@ -186,6 +194,8 @@ impl Brought {
             unchanged: Some(imported.unchanged),
             ended: Some(imported.ended),
             settings: Some(imported.settings),
+            remembered: Some(imported.remembered),
+            pools: Some(imported.pools),
             skipped: imported.skipped.iter().map(Skipped::of).collect(),
         }
     }

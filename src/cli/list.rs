@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::{ask, output, query, unexpected, words};
 use crate::ipc::Ask;
 use crate::ipc::protocol::{List, ListReply, Reply, Request};
-use crate::ipc::view::ListenerView;
+use crate::ipc::view::{ListenerView, ReservationView};
 use crate::model::reservation::Status;
 use crate::model::text::escape;
 use crate::model::time::short_age;
@@ -29,13 +29,17 @@ struct Listing<'a> {
     scanned_at: Timestamp,
     gaps: &'a [Gap],
     listeners: &'a [ListenerView],
+    /// The ports that are held, or are to be, and on which nobody listens.
+    held: &'a [ReservationView],
     /// How many listeners are not shown without `--all`.
     hidden: usize,
 }
 
 /// What is shown of a list.
+#[derive(Default)]
 struct Shown {
     listeners: Vec<ListenerView>,
+    held: Vec<ReservationView>,
     hidden: usize,
 }
 
@@ -44,13 +48,14 @@ pub fn run(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         return watch(args, asked);
     }
     let reply = fetch(args, asked)?;
-    let shown = choose(args, reply.listeners);
-    let found = !shown.listeners.is_empty() || args.filters.is_empty();
+    let shown = choose(args, reply.listeners, reply.held);
+    let found = !shown.is_empty() || args.filters.is_empty();
     if args.json {
         output::json(&Listing {
             scanned_at: reply.scanned_at,
             gaps: &reply.gaps,
             listeners: &shown.listeners,
+            held: &shown.held,
             hidden: shown.hidden,
         })?;
         return Ok(if found { Exit::Done } else { Exit::Nothing });
@@ -74,16 +79,18 @@ fn watch(args: &ListArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
     let mut drawn = String::new();
     loop {
         let reply = fetch(args, asked)?;
-        let shown = choose(args, reply.listeners);
+        let shown = choose(args, reply.listeners, reply.held);
         if args.json {
-            if before.as_ref() != Some(&shown.listeners) {
+            let now = (shown.listeners, shown.held);
+            if before.as_ref() != Some(&now) {
                 output::json(&Listing {
                     scanned_at: reply.scanned_at,
                     gaps: &reply.gaps,
-                    listeners: &shown.listeners,
+                    listeners: &now.0,
+                    held: &now.1,
                     hidden: shown.hidden,
                 })?;
-                before = Some(shown.listeners);
+                before = Some(now);
             }
         } else {
             let text = draw(&shown, &reply.gaps, output::now());
@@ -120,7 +127,11 @@ fn fetch(args: &ListArgs, asked: &mut dyn Ask) -> Result<ListReply, Failure> {
 
 /// What was asked for; of everything else, what is not hidden. Who asks for a port wants to see
 /// it, whoever it belongs to.
-fn choose(args: &ListArgs, mut listeners: Vec<ListenerView>) -> Shown {
+fn choose(
+    args: &ListArgs,
+    mut listeners: Vec<ListenerView>,
+    mut held: Vec<ReservationView>,
+) -> Shown {
     let viewer = Viewer {
         uid: limits::user_id(),
         ephemeral: limits::ephemeral_ports(),
@@ -135,12 +146,21 @@ fn choose(args: &ListArgs, mut listeners: Vec<ListenerView>) -> Shown {
     let matches = |listener: &ListenerView| {
         args.filters.is_empty() || args.filters.iter().any(|filter| filter.matches(listener))
     };
+    let all = args.filters.is_empty();
+    held.retain(|view| all || args.filters.iter().any(|filter| filter.matches_held(view)));
     listeners.retain(matches);
     let all = listeners.len();
     listeners.retain(|listener| !is_hidden(listener));
     Shown {
         hidden: all - listeners.len(),
         listeners,
+        held,
+    }
+}
+
+impl Shown {
+    fn is_empty(&self) -> bool {
+        self.listeners.is_empty() && self.held.is_empty()
     }
 }
 
@@ -150,18 +170,18 @@ fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
         .listeners
         .iter()
         .partition(|listener| listener.leftover.is_some());
-    if !usual.is_empty() {
-        text.push_str(&table("COMMAND", &usual, now));
+    if !usual.is_empty() || !shown.held.is_empty() {
+        text.push_str(&table("COMMAND", &usual, &shown.held, now));
         text.push_str(&conflicts(&usual));
     }
     if !left.is_empty() {
-        let gap = if usual.is_empty() { "" } else { "\n" };
+        let gap = if text.is_empty() { "" } else { "\n" };
         text.push_str(&format!("{gap}{}\n", output::bold("left over:")));
-        text.push_str(&table("WHY", &left, now));
+        text.push_str(&table("WHY", &left, &[], now));
         text.push_str(&conflicts(&left));
         text.push_str(&output::dim("'freeport cleanup --leftovers' ends them\n"));
     }
-    if shown.listeners.is_empty() {
+    if shown.is_empty() {
         text.push_str(match shown.hidden {
             0 => "nothing listens here\n",
             _ => "nothing of yours listens here\n",
@@ -202,12 +222,24 @@ fn conflicts(listeners: &[&ListenerView]) -> String {
     there.map(|(_, note)| output::warning(note)).collect()
 }
 
-/// The listeners in rows. The last column has the command, or why it is left over.
-fn table(last: &str, listeners: &[&ListenerView], now: Timestamp) -> String {
+/// The listeners in rows, and what is held among them. The last column has the command, or why it is
+/// left over.
+fn table(
+    last: &str,
+    listeners: &[&ListenerView],
+    held: &[ReservationView],
+    now: Timestamp,
+) -> String {
     let headers = ["PORT", "ADDRESS", "SERVICE", "PROJECT", "PID", "AGE", last];
-    let mut rows = Vec::with_capacity(listeners.len() + 1);
+    let mut rows = Vec::with_capacity(listeners.len() + held.len() + 1);
     rows.push(headers.map(|header| Cell::new(header).style(Style::new().bold())));
-    rows.extend(listeners.iter().map(|listener| cells(listener, now)));
+    let mut held = held.iter().peekable();
+    for listener in listeners {
+        let before = |view: &&ReservationView| view.port < listener.port;
+        rows.extend(std::iter::from_fn(|| held.next_if(before)).map(|view| held_cells(view, now)));
+        rows.push(cells(listener, now));
+    }
+    rows.extend(held.map(|view| held_cells(view, now)));
     lay_out(&rows, output::width(), 1, output::colours())
 }
 
@@ -238,6 +270,41 @@ fn cells(listener: &ListenerView, now: Timestamp) -> [Cell<'_>; 7] {
         Cell::new(owner.pid.to_string()).right(),
         Cell::new(short_age(owner.started_at.age(now))).right(),
         last,
+    ]
+}
+
+/// The row of a port on which nobody listens, and which is held: no other tool can see it.
+fn held_cells(view: &ReservationView, now: Timestamp) -> [Cell<'_>; 7] {
+    let text = |text: &'_ Option<String>| {
+        Cell::new(escape(text.as_deref().unwrap_or_default()).into_owned())
+    };
+    let spot = words::spot(view.port, view.protocol);
+    let (state, told) = match (&view.not_held, words::holder(view)) {
+        (Some(why), _) => {
+            let state = Cell::new("not held").style(AnsiColor::Yellow.on_default());
+            (state, escape(why).into_owned())
+        }
+        (None, holder) => {
+            let purpose = words::purpose(view.project.as_deref(), view.service.as_deref());
+            let purpose = purpose.map(|purpose| format!("for {purpose}"));
+            let by = holder.map(|holder| format!("held by {holder}"));
+            let words: Vec<String> = [purpose, by].into_iter().flatten().collect();
+            (
+                Cell::new("held").style(AnsiColor::Green.on_default()),
+                words.join(", "),
+            )
+        }
+    };
+    let since = view.held_since.unwrap_or(view.created_at);
+    let pid = view.pid.map(|pid| pid.to_string()).unwrap_or_default();
+    [
+        Cell::new(spot).style(AnsiColor::Cyan.on_default()),
+        state,
+        text(&view.service).style(Style::new().bold()),
+        text(&view.project),
+        Cell::new(pid).right(),
+        Cell::new(short_age(since.age(now))).right(),
+        Cell::new(told).style(Style::new().dimmed()),
     ]
 }
 
@@ -296,10 +363,10 @@ fn nothing(args: &ListArgs, hidden: usize) -> Failure {
 mod tests {
     use super::*;
     use crate::cli::words::tests::reserved;
-    use crate::ipc::view::ReservationView;
     use crate::model::attribute;
     use crate::model::attribute::tests::{process, socket};
     use crate::model::leftover::Leftover;
+    use crate::model::reservation::{HeldBy, Hold};
 
     /// A server of pid 7 on port 3000.
     fn listener(reservation: Option<ReservationView>) -> ListenerView {
@@ -313,7 +380,7 @@ mod tests {
     fn drawn(listener: ListenerView) -> String {
         let shown = Shown {
             listeners: vec![listener],
-            hidden: 0,
+            ..Shown::default()
         };
         draw(&shown, &[], Timestamp::of_millis(0))
     }
@@ -332,6 +399,53 @@ mod tests {
             ..active
         };
         assert_eq!(project(&listener(Some(only_service))), "web");
+    }
+
+    #[test]
+    fn what_is_held_stands_among_the_listeners() {
+        let at = |port: u16| ReservationView {
+            port: Port::new(port).unwrap(),
+            hold: Hold::Held,
+            held_by: Some(HeldBy::App),
+            keep_held: true,
+            ..reserved()
+        };
+        let missing = ReservationView {
+            hold: Hold::Advisory,
+            held_by: None,
+            not_held: Some("somebody else has it\u{7} bound".into()),
+            ..at(3001)
+        };
+        let shown = Shown {
+            listeners: vec![listener(None)],
+            held: vec![at(2999), missing],
+            hidden: 0,
+        };
+        let text = draw(&shown, &[], Timestamp::of_millis(60_000));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        for (line, parts) in [
+            (
+                1,
+                vec![
+                    "2999 ",
+                    " held ",
+                    " web ",
+                    " shop ",
+                    " 1m ",
+                    "for shop web, held by the app",
+                ],
+            ),
+            (2, vec!["3000 ", " 7 "]),
+            (
+                3,
+                vec!["3001 ", " not held ", "somebody else has it\\x07 bound"],
+            ),
+        ] {
+            for part in parts {
+                assert!(lines[line].contains(part), "{part:?} in {text}");
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ mod cleanup;
 mod columns;
 mod config;
 mod database;
+mod docker;
+mod draw;
+mod env;
 mod exit;
 mod export;
 mod filter;
@@ -22,13 +25,16 @@ mod list;
 mod log;
 mod manual;
 mod output;
+mod pool;
 mod query;
 mod register;
 mod release;
 mod reserve;
 mod restore;
+mod run;
 mod status;
 mod suggest;
+mod wait;
 mod why;
 mod words;
 
@@ -38,8 +44,10 @@ use crate::ipc::protocol::{ErrorCode, ErrorReply, Reply, Request};
 use crate::ipc::{Ask, ClientError};
 
 pub use args::{Command, parse};
+pub use docker::run as docker_command;
 pub use exit::{Exit, Failure};
 pub use output::report;
+pub use run::run as run_command;
 
 /// Gives whoever answers requests.
 pub type Connect = fn() -> Result<Box<dyn Ask>, ClientError>;
@@ -52,6 +60,7 @@ pub fn run(command: Command, connect: Connect) -> Result<Exit, Failure> {
         Command::Kill(args) => kill::run(&args, &mut *connect()?),
         Command::Allocate(args) => allocate::run(&args, &mut *connect()?),
         Command::Reserve(args) => reserve::run(&args, &mut *connect()?),
+        Command::Pool(args) => pool::run(&args, &mut *connect()?),
         Command::Claim(args) => claim::run(&args, &mut *connect()?),
         Command::Register(args) => register::run(&args, &mut *connect()?),
         Command::Heartbeat(args) => heartbeat::run(&args, &mut *connect()?),
@@ -70,10 +79,13 @@ pub fn run(command: Command, connect: Connect) -> Result<Exit, Failure> {
         Command::Autostart(args) => autostart::run(&args, &mut *connect()?),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { verb } => manual::page(verb.as_deref()),
-        // The app is not run from here; `app` does that before it comes to verbs.
-        Command::App { .. } => Err(Failure::text(
+        Command::Wait(args) => wait::run(&args, &mut *connect()?),
+        Command::Env(args) => env::run(&args, &mut *connect()?),
+        // What is split off, and what stays, is not run from here; `app` does that before it comes to
+        // verbs.
+        Command::Run(_) | Command::Docker(_) | Command::App { .. } => Err(Failure::text(
             Exit::Usage,
-            "the app cannot be started from here",
+            "this cannot be started from here",
         )),
     }
 }

@@ -97,8 +97,18 @@ fn cells(view: &ReservationView, now: Timestamp) -> [Cell<'_>; 7] {
         text(&view.service).style(Style::new().bold()),
         Cell::new(words::claimant(view).unwrap_or_default()),
         Cell::new(words::expires(view, now)),
-        Cell::new(view.hold.word()).style(Style::new().dimmed()),
+        hold(view),
     ]
+}
+
+/// How really it is held; where it is to be and is not, why.
+fn hold(view: &ReservationView) -> Cell<'_> {
+    match &view.not_held {
+        Some(why) => {
+            Cell::new(format!("not held: {}", escape(why))).style(AnsiColor::Yellow.on_default())
+        }
+        None => Cell::new(view.hold.word()).style(Style::new().dimmed()),
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +133,20 @@ mod tests {
             "PORT  STATUS    PROJECT  SERVICE  OWNER          EXPIRES  HOLD\n\
              3000  reserved  shop     web                     never    advisory\n\
              3000  claimed   shop              node (pid 42)  in 52m   advisory\n"
+        );
+    }
+
+    #[test]
+    fn what_is_not_held_has_the_reason() {
+        let missing = ReservationView {
+            keep_held: true,
+            not_held: Some("somebody else has it bound".into()),
+            ..reserved()
+        };
+        let text = lay_out(&[cells(&missing, Timestamp::of_millis(0))], None, 2, false);
+        assert!(
+            text.ends_with("never  not held: somebody else has it bound\n"),
+            "{text}"
         );
     }
 

@@ -18,6 +18,7 @@ pub fn run(args: &ReleaseArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
         _ => None,
     };
     let release = Release {
+        job_id: args.job_id.clone(),
         ports: ports.clone(),
         protocol,
         token: args.token.clone(),

@@ -2,23 +2,27 @@
 
 use super::args::ReserveArgs;
 use super::exit::{Exit, Failure};
-use super::{claim, output, query, words};
+use super::{claim, draw, output, query, words};
 use crate::ipc::Ask;
 use crate::ipc::protocol::{Request, Reserve};
 use crate::ipc::view::ReservationView;
 use crate::model::reservation::Status;
 
 pub fn run(args: &ReserveArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
+    if let Some(pool) = &args.draw.pool {
+        return draw::run(pool, args, asked);
+    }
     let mut ports = args.ports.clone();
     ports.sort_unstable();
     ports.dedup();
     let reserve = Reserve {
         ports,
         protocol: claim::protocol(args.udp),
-        project: args.project.clone(),
+        project: args.project.clone().unwrap_or_default(),
         service: args.service.clone(),
         ttl_s: args.ttl,
         metadata: None,
+        hold: args.hold,
     };
     let reply = query::reservations(Request::Reserve(reserve), asked)?;
     if args.json {
@@ -33,7 +37,8 @@ pub fn run(args: &ReserveArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
             Status::Reserved => words::term(view, now),
             _ => String::new(),
         };
-        format!("port {spot} is {}{term}\n", words::standing(view))
+        let held = claim::held(view);
+        format!("port {spot} is {}{term}\n{held}", words::standing(view))
     };
     output::print(&reply.reservations.iter().map(line).collect::<String>())?;
     Ok(Exit::Done)

@@ -66,6 +66,14 @@ fn tell(status: &StatusReply) -> String {
         format!("{}, {} in conflict", status.listeners, status.conflicts),
     );
     line("reserved", words::count(status.reservations, "port"));
+    if status.held > 0 {
+        line("held", words::count(status.held, "port"));
+    }
+    for view in &status.not_held {
+        let spot = words::spot(view.port, view.protocol);
+        let why = view.not_held.as_deref().map(escape).unwrap_or_default();
+        line("not held", output::warning(format!("{spot}: {why}")));
+    }
     if let Some(problem) = &status.registry_problem {
         line("", output::warning(escape(problem)));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ipc::protocol::LeaseReply;
 use crate::ipc::view::{ListenerView, ReservationView};
-use crate::model::reservation::{Hold, Status};
+use crate::model::reservation::{HeldBy, Hold, Status};
 use crate::model::text::escape;
 use crate::model::time::{long_age, short_age};
 use crate::model::{Conflict, Port, Protocol, Timestamp};
@@ -122,13 +122,28 @@ pub fn expires(view: &ReservationView, now: Timestamp) -> String {
     }
 }
 
-/// What a hold means.
-pub fn hold(hold: Hold) -> &'static str {
-    match hold {
-        Hold::Advisory => "advisory: others can still bind it",
-        Hold::Held => "held: nobody else can bind it",
-        Hold::HandedOver => "handed over: whom it is for listens",
+/// How really a port is held, and by whom: `held by the app: nobody else can bind it`.
+pub fn hold(view: &ReservationView) -> String {
+    let holder = holder(view).unwrap_or_else(|| "somebody".to_owned());
+    match (view.hold, &view.not_held) {
+        (Hold::Advisory, None) => "advisory: others can still bind it".to_owned(),
+        (Hold::Advisory, Some(why)) => {
+            format!(
+                "advisory: others can still bind it; not held: {}",
+                escape(why)
+            )
+        }
+        (Hold::Held, _) => format!("held by {holder}: nobody else can bind it"),
+        (Hold::HandedOver, _) => format!("handed over: whom it is for listens; held by {holder}"),
     }
+}
+
+/// Who has bound a port that is held.
+pub fn holder(view: &ReservationView) -> Option<String> {
+    Some(match view.held_by? {
+        HeldBy::App => "the app".to_owned(),
+        HeldBy::Client => claimant(view).unwrap_or_else(|| "who claimed it".to_owned()),
+    })
 }
 
 /// `1 port`, `2 ports`.
@@ -187,6 +202,12 @@ pub(super) mod tests {
     /// A port that is set aside for `shop web`.
     pub(in crate::cli) fn reserved() -> ReservationView {
         ReservationView {
+            held_by: None,
+            held_since: None,
+            not_held: None,
+            keep_held: false,
+            pool: None,
+            job_id: None,
             port: Port::new(3000).unwrap(),
             protocol: Protocol::Tcp,
             project: Some("shop".into()),
@@ -244,6 +265,7 @@ pub(super) mod tests {
     fn leases() {
         let lease = |view: ReservationView, token: Option<&str>, renewed| {
             let reply = LeaseReply {
+                taken: None,
                 port: view.port,
                 expires_at: view.expires_at,
                 token: token.map(str::to_owned),

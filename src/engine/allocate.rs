@@ -1,7 +1,8 @@
 //! Ports for services of projects: the one that a service has, or a free one chosen for it.
 
-use super::lease::{Refusal, lease_reply, not_yours, owns, set_aside};
+use super::lease::{Refusal, lease_reply, not_yours, owns};
 use super::ledger::clock;
+use super::reserve::set_aside;
 use super::{Caller, Engine, taken};
 use crate::ipc::protocol::{
     Allocate, ErrorCode, ErrorReply, Free, Reply, ReservationsReply, Suggest, SuggestReply,
@@ -34,6 +35,7 @@ impl Engine {
                 // What was claimed for the service stays its port when the claim ends.
                 let kept = Reservation {
                     kept: true,
+                    reserved_service: row.service.clone(),
                     ..row.clone()
                 };
                 if !row.kept {
@@ -138,6 +140,10 @@ fn allocated(port: Port, allocate: &Allocate, uid: u32, now: Timestamp) -> Reser
         kept: true,
         status: Status::Reserved,
         hold: Hold::Advisory,
+        held_by: None,
+        keep_held: false,
+        reserved_service: Some(allocate.service.clone()),
+        drawn: None,
         metadata: None,
         created_at: now,
         last_heartbeat: None,
@@ -147,7 +153,7 @@ fn allocated(port: Port, allocate: &Allocate, uid: u32, now: Timestamp) -> Reser
 
 /// Chooses ports: `first`, then the preferred ones, then the range, then whatever the system has. A
 /// range that was asked for is not left.
-fn pick(
+pub(super) fn pick(
     count: usize,
     block: bool,
     first: &[Port],

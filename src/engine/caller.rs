@@ -1,7 +1,7 @@
 //! Who asks, and for which process: read from the system before a request reaches the engine, on
 //! the thread of the connection, as it may take time.
 
-use crate::ipc::protocol::{Claim, ErrorCode, ErrorReply, Request};
+use crate::ipc::protocol::{Claim, ErrorCode, ErrorReply, Pool, Request};
 use crate::model::ProcessKey;
 use crate::model::log::Asker;
 use crate::model::reservation::check_name;
@@ -47,7 +47,10 @@ impl Caller {
         let caller = Caller::plain(pid, uid);
         match request {
             Request::Register(claim) | Request::Claim(claim) => caller.claims(claim),
+            Request::Pool(Pool::Draw(draw)) => caller.of_process(draw.pid, Some(&draw.name)),
+            Request::Pool(Pool::List) => Ok(caller),
             Request::Release(_)
+            | Request::Pool(_)
             | Request::Heartbeat(_)
             | Request::Reserve(_)
             | Request::Allocate(_)
@@ -75,12 +78,14 @@ impl Caller {
 
     /// Who is behind a process of this name: for a command of Freeport, whoever ran it.
     fn asker_name(&self, name: &str) -> String {
-        let parent = || {
-            let parent = *platform::lineage(self.pid).get(1)?;
-            Some(platform::claimant(parent)?.name)
+        const COMMAND: &str = env!("CARGO_PKG_NAME");
+        // One that stays with what it has started is two processes.
+        let runner = || {
+            let above = platform::lineage(self.pid).into_iter().skip(1);
+            let mut names = above.map_while(|pid| Some(platform::claimant(pid)?.name));
+            names.find(|name| name != COMMAND)
         };
-        let is_command = name == env!("CARGO_PKG_NAME");
-        match is_command.then(parent).flatten() {
+        match (name == COMMAND).then(runner).flatten() {
             Some(parent) => format!("{name} by {parent}"),
             None => name.to_owned(),
         }
@@ -94,7 +99,12 @@ impl Caller {
                 ..known
             });
         }
-        let pid = claim.pid.unwrap_or(self.pid);
+        self.of_process(claim.pid, claim.project.as_ref())
+    }
+
+    /// The caller, for a process: its own, where none is named.
+    fn of_process(self, pid: Option<u32>, project: Option<&String>) -> Result<Caller, ErrorReply> {
+        let pid = pid.unwrap_or(self.pid);
         let refuse = |code, message: String| Err(ErrorReply::new(code, message));
         if pid <= 1 {
             return refuse(
@@ -116,12 +126,12 @@ impl Caller {
             );
             return refuse(ErrorCode::NotPermitted, message);
         }
-        let project = || {
+        let of_folder = || {
             let name = platform::project_of(found.cwd.as_deref()?)?.name;
             check_name(&name).is_ok().then_some(name)
         };
         let subject = Subject {
-            project: claim.project.clone().or_else(project),
+            project: project.cloned().or_else(of_folder),
             key: found.key,
             name: found.name.clone(),
         };

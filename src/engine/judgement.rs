@@ -8,6 +8,7 @@ use super::conflicts::intruder;
 use super::ledger::clock;
 use crate::model::log::{Asker, Entry, Happened};
 use crate::model::news::News;
+use crate::model::pool::PORTSERVER;
 use crate::model::reservation::{End, ReservationKey, Status};
 use crate::model::text::escape;
 use crate::model::{ProcessKey, Reservation};
@@ -108,16 +109,22 @@ impl Engine {
                     Some(kept) => change.put(kept)?,
                     None => change.remove(before.key())?,
                 }
-                change.note(
-                    &Entry::new(clock.now, Happened::Cleanup, &by_itself)
-                        .of(before)
-                        .detail(end.reason()),
-                )?;
-                cleaned.push(cleaned_news(
-                    before,
-                    *end,
-                    judge::at(&snapshot, before).next().is_none(),
-                ));
+                let drawn = before.drawn.as_ref();
+                if drawn.is_none_or(|drawn| drawn.pool != PORTSERVER) {
+                    change.note(
+                        &Entry::new(clock.now, Happened::Cleanup, &by_itself)
+                            .of(before)
+                            .detail(end.reason()),
+                    )?;
+                }
+                // That a job is over is no news.
+                if drawn.is_none() {
+                    cleaned.push(cleaned_news(
+                        before,
+                        *end,
+                        judge::at(&snapshot, before).next().is_none(),
+                    ));
+                }
             }
             if cleaning {
                 change.prune_log(clock.now)?;
@@ -126,7 +133,7 @@ impl Engine {
         });
         match written {
             Ok(cleaned) => {
-                if !cleaned.is_empty() {
+                if !over.is_empty() {
                     self.last_cleanup = Some(clock.now);
                 }
                 if cleaning {

@@ -138,6 +138,15 @@ impl Ledger {
 
     /// The registry, up to date, to be changed.
     pub fn for_writing(&mut self, clock: &Clock) -> Result<&mut Registry, ErrorReply> {
+        self.opened(clock, true)
+    }
+
+    /// The registry, as it was read last, for a change, which reads by itself what is new.
+    pub fn for_change(&mut self, clock: &Clock) -> Result<&mut Registry, ErrorReply> {
+        self.opened(clock, false)
+    }
+
+    fn opened(&mut self, clock: &Clock, refresh: bool) -> Result<&mut Registry, ErrorReply> {
         if let (None, Some((since, why))) = (&self.registry, &self.failed)
             && self.waits
             && since.elapsed() < AGAIN
@@ -145,7 +154,7 @@ impl Ledger {
             return Err(why.clone());
         }
         let start = Instant::now();
-        let result = self.open(clock);
+        let result = self.open(clock, refresh);
         self.waits = start.elapsed() >= AGAIN;
         if let Err(error) = result {
             self.fails(&error);
@@ -154,7 +163,7 @@ impl Ledger {
         self.registry.as_mut().ok_or_else(no_home)
     }
 
-    fn open(&mut self, clock: &Clock) -> Result<(), RegistryError> {
+    fn open(&mut self, clock: &Clock, refresh: bool) -> Result<(), RegistryError> {
         // What waits for its commit is in the file that is open.
         if self.registry.as_ref().is_some_and(Registry::is_in_batch) {
             return Ok(());
@@ -178,9 +187,10 @@ impl Ledger {
             }
         }
         match (&mut self.registry, &self.place) {
-            (Some(registry), _) => {
+            (Some(registry), _) if refresh => {
                 registry.refresh(clock)?;
             }
+            (Some(_), _) => {}
             (none, Some(place)) => {
                 let mut registry = Registry::open(place, PATIENCE)?;
                 registry.refresh(clock)?;

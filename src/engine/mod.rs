@@ -6,14 +6,21 @@
 
 mod allocate;
 mod caller;
+mod claim;
 mod conflicts;
+mod draw;
+mod exhausted;
+mod holds;
 mod judgement;
 mod kill;
 mod lease;
 mod ledger;
 mod leftovers;
 mod owners;
+mod pools;
+mod portserver;
 mod records;
+mod reserve;
 mod settle;
 mod shown;
 mod state;
@@ -31,7 +38,7 @@ pub use timings::Ring;
 
 use crate::ipc::protocol::{
     Autostart, AutostartReply, ErrorCode, ErrorReply, Event, HelloReply, IgnoreReply, Kill,
-    KillReply, PROTOCOL, PongReply, Reply, Request, TrayStatus,
+    KillReply, PROTOCOL, PongReply, Pool, Reply, Request, TrayStatus,
 };
 use crate::ipc::view::ListenerView;
 use crate::model::diff::{self, diff};
@@ -88,6 +95,8 @@ pub struct Engine {
     owners: Owners,
     conflicts: Conflicts,
     leftovers: HashMap<ProcessKey, Leftover>,
+    /// The ports that are bound; none without the app.
+    holds: Option<holds::Table>,
     /// What subscribers were told of.
     known: BTreeMap<ReservationKey, Reservation>,
     /// Reservations as a command sees them, where that differs from what is written.
@@ -102,6 +111,10 @@ pub struct Engine {
     /// When the next lease runs out.
     due: Option<Timestamp>,
     last_cleanup: Option<Timestamp>,
+    /// The port that the portserver gave out last.
+    served: Option<Port>,
+    /// The first port that this user may bind, where that was asked.
+    first_usable: Option<u16>,
     pruned: Instant,
     pruned_never: bool,
     news: Vec<News>,
@@ -140,6 +153,7 @@ impl Engine {
             owners: Owners::default(),
             conflicts: Conflicts::default(),
             leftovers: HashMap::new(),
+            holds: (used_by == Use::App).then(holds::Table::new),
             known: BTreeMap::new(),
             observed: BTreeMap::new(),
             unsettled: false,
@@ -148,6 +162,8 @@ impl Engine {
             cleanup_at: Instant::now(),
             due: None,
             last_cleanup: None,
+            served: None,
+            first_usable: None,
             pruned: Instant::now(),
             pruned_never: true,
             news: Vec::new(),
@@ -208,7 +224,10 @@ impl Engine {
     }
 
     /// Takes in a snapshot.
-    pub fn ingest(&mut self, snapshot: Snapshot) {
+    pub fn ingest(&mut self, mut snapshot: Snapshot) {
+        snapshot
+            .listeners
+            .retain(|listener| !holds::is_hold(listener));
         if self.looked && self.is_app() {
             for event in diff(&self.snapshot, &snapshot) {
                 log::debug!("{event:?}");
@@ -238,6 +257,7 @@ impl Engine {
         self.unsettled = true;
         self.resnapped = true;
         self.conflicts.look_again();
+        self.look_at_holds();
     }
 
     /// Notes that the system was looked at and nothing had changed.
@@ -269,7 +289,12 @@ impl Engine {
         match request {
             Request::List(list) => at(&list.ports, list.details && !list.ports.is_empty()),
             Request::Kill(kill) => at(&kill.ports, true),
-            Request::Register(claim) | Request::Claim(claim) => at(&[claim.port], false),
+            Request::Register(claim) | Request::Claim(claim) => match claim.fallback {
+                Some(_) => at(&[], false),
+                None => at(&[claim.port], false),
+            },
+            Request::Hold(hold) => at(&[hold.port], false),
+            Request::Pool(Pool::Create(_) | Pool::List | Pool::Draw(_)) => at(&[], false),
             Request::Reserve(reserve) => at(&reserve.ports, false),
             Request::Heartbeat(heartbeat) => at(&[heartbeat.port], false),
             Request::Allocate(_)
@@ -299,6 +324,12 @@ impl Engine {
             Request::Register(claim) => self.claim(&claim, Happened::Register, caller),
             Request::Claim(claim) => self.claim(&claim, Happened::Claim, caller),
             Request::Reserve(reserve) => self.reserve(&reserve, caller),
+            Request::Hold(hold) => self.hold(&hold, caller),
+            Request::Pool(pool) => {
+                let result = self.pool(&pool, caller);
+                self.hold_now();
+                result
+            }
             Request::Release(release) => self.release(&release, caller),
             Request::Heartbeat(heartbeat) => self.heartbeat(&heartbeat, caller),
             Request::Allocate(allocate) => self.allocate(&allocate, caller),
@@ -315,7 +346,7 @@ impl Engine {
             }
             Request::Subscribe => Ok(Reply::State(Box::new(self.everything()))),
         };
-        Answer::Now(result.unwrap_or_else(Reply::Error))
+        Answer::Now(result.map_or_else(Reply::Error, |reply| self.with_holds(reply)))
     }
 
     fn kill(&self, kill: Kill, caller: &Caller) -> Answer {

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use super::conflicts::intruder;
 use super::ledger::{Use, clock};
 use super::owners::Owners;
-use super::{Effects, Engine};
+use super::{Effects, Engine, holds};
 use crate::ipc::protocol::Event;
-use crate::ipc::view::ReservationView;
 use crate::model::log::{Asker, Entry, Happened};
 use crate::model::news::News;
 use crate::model::reservation::{ReservationKey, Status};
@@ -31,13 +30,15 @@ impl Engine {
     /// How long nothing has to be done by itself.
     pub fn rest(&self) -> Duration {
         let cleanup = self.cleanup_at.saturating_duration_since(Instant::now());
+        let holds = self.holds.as_ref().and_then(holds::Table::rest);
+        let soon = cleanup.min(holds.unwrap_or(cleanup));
         match self.due.filter(|_| self.looked) {
             Some(due) => due
                 .0
                 .duration_since(clock().now.0)
                 .unwrap_or_default()
-                .min(cleanup),
-            None => cleanup,
+                .min(soon),
+            None => soon,
         }
     }
 
@@ -47,7 +48,11 @@ impl Engine {
         if self.due.is_some_and(|due| due <= now) {
             self.unsettled = true;
         }
-        if self.cleanup_at <= Instant::now() {
+        let cleans = self.cleanup_at <= Instant::now();
+        if let Some(holds) = &mut self.holds {
+            holds.pass(cleans);
+        }
+        if cleans {
             self.owners.look();
             self.look_for_leftovers(now);
             self.cleaning = true;
@@ -70,6 +75,8 @@ impl Engine {
             self.reconcile(&clock);
             shown |= self.take_touched(&clock);
         }
+        self.keep_holds(&clock);
+        shown |= self.take_touched(&clock);
         if self.cleaning {
             self.cleaning = false;
             let interval = self
@@ -98,7 +105,7 @@ impl Engine {
     }
 
     /// Takes note of the reservations that have changed; whether any has.
-    fn take_touched(&mut self, clock: &Clock) -> bool {
+    pub(super) fn take_touched(&mut self, clock: &Clock) -> bool {
         let Some(registry) = self.ledger.registry_mut() else {
             return false;
         };
@@ -108,9 +115,11 @@ impl Engine {
                 for (key, before, after) in touched {
                     self.owners.add(after.as_ref(), clock.boot);
                     self.owners.remove(before.as_ref(), clock.boot);
+                    self.touch_hold(key, before.as_ref(), after.as_ref(), clock);
                     self.touch(key, after.as_ref(), clock);
                     if before != after {
-                        self.events.push(event(key, after.as_ref()));
+                        let event = self.event(key, after.as_ref());
+                        self.events.push(event);
                     }
                 }
                 true
@@ -119,7 +128,13 @@ impl Engine {
                 let rows = registry.rows().clone();
                 let before = std::mem::take(&mut self.known);
                 let gone = before.keys().filter(|key| !rows.contains_key(key));
-                self.events.extend(gone.map(|key| event(*key, None)));
+                for key in gone {
+                    let event = self.event(*key, None);
+                    self.events.push(event);
+                }
+                if let Some(holds) = &mut self.holds {
+                    holds.touch_all();
+                }
                 self.owners = Owners {
                     changed: true,
                     ..Owners::default()
@@ -127,9 +142,11 @@ impl Engine {
                 self.due = None;
                 for (key, row) in &rows {
                     self.owners.add(Some(row), clock.boot);
+                    self.touch_hold(*key, before.get(key), Some(row), clock);
                     self.touch(*key, Some(row), clock);
                     if before.get(key) != Some(row) {
-                        self.events.push(event(*key, Some(row)));
+                        let event = self.event(*key, Some(row));
+                        self.events.push(event);
                     }
                 }
                 self.owners.look();
@@ -234,20 +251,20 @@ impl Engine {
         }
     }
 
+    fn event(&self, key: ReservationKey, row: Option<&Reservation>) -> Event {
+        match row {
+            Some(row) => Event::Reserved {
+                reservation: Box::new(self.view(row)),
+            },
+            None => Event::Released {
+                port: key.0,
+                protocol: key.1,
+            },
+        }
+    }
+
     /// Whether this engine is that of the app.
     pub(super) fn is_app(&self) -> bool {
         self.ledger.used_by() == Use::App
-    }
-}
-
-fn event(key: ReservationKey, row: Option<&Reservation>) -> Event {
-    match row {
-        Some(row) => Event::Reserved {
-            reservation: Box::new(ReservationView::of(row)),
-        },
-        None => Event::Released {
-            port: key.0,
-            protocol: key.1,
-        },
     }
 }

@@ -7,7 +7,7 @@ use crate::model::text::{escape, tilde};
 use crate::model::{Listener, Port, PortRange, Reservation, Snapshot};
 use crate::platform::{limits, paths};
 use crate::registry::Change;
-use crate::registry::judge::Scene;
+use crate::registry::judge::{self, Scene};
 
 /// How far above a taken port a free one is looked for first.
 const NEARBY: u16 = 20;
@@ -31,6 +31,9 @@ pub(super) fn by_listener(listener: &Listener, scene: &Scene<'_>, change: &Chang
 /// It is reserved for somebody else, or claimed by somebody else.
 pub(super) fn by_reservation(row: &Reservation, scene: &Scene<'_>, change: &Change<'_>) -> Refusal {
     let (port, free) = (row.port, free_near(row.port, scene, change));
+    // Of a claim that is over, what was reserved before is in the way.
+    let left = row.unclaimed().filter(|_| judge::end(row, scene).is_some());
+    let row = left.as_ref().unwrap_or(row);
     let purpose = row.purpose().map(|purpose| escape(&purpose).into_owned());
     let holder = match (&row.owner, purpose) {
         (Some(owner), Some(purpose)) => format!(
@@ -65,6 +68,25 @@ pub(super) fn by_reservation(row: &Reservation, scene: &Scene<'_>, change: &Chan
         .hint(steps.join("; or "))
     };
     Refusal::Taken { holder, error }
+}
+
+/// Somebody has bound it, and does not listen.
+pub(super) fn by_bound(port: Port, scene: &Scene<'_>, change: &Change<'_>) -> Refusal {
+    let holder = "a program that does not listen";
+    let free = free_near(port, scene, change);
+    let free_text = free.map(|free| format!("{free} is free; or "));
+    let hint = "leave out the hold; right after a server has ended, try again in a minute";
+    let error = ErrorReply::new(
+        ErrorCode::PortTaken,
+        format!("port {port} is bound by {holder}"),
+    );
+    Refusal::Taken {
+        holder: holder.to_owned(),
+        error: ErrorReply {
+            free,
+            ..error.hint(format!("{}{hint}", free_text.unwrap_or_default()))
+        },
+    }
 }
 
 fn refusal(port: Port, holder: String, hint: &str, free: Option<Port>) -> Refusal {
@@ -110,6 +132,14 @@ pub(super) fn grounds() -> Grounds {
     }
 }
 
+/// The first port that this user may bind: root may bind any.
+pub(super) fn first_usable() -> u16 {
+    match limits::user_id() {
+        0 => 0,
+        _ => limits::first_unprivileged_port(),
+    }
+}
+
 /// The ports that nobody else should be given: those that listen and those that are reserved.
 pub(super) fn in_use<'a>(
     snapshot: &Snapshot,
@@ -121,7 +151,8 @@ pub(super) fn in_use<'a>(
 
 /// A port that is free, near this one if there is one.
 fn free_near(port: Port, scene: &Scene<'_>, change: &Change<'_>) -> Option<Port> {
-    let taken = in_use(scene.snapshot, change.all());
+    let mut taken = in_use(scene.snapshot, change.all());
+    taken.insert(port);
     let last = Port::new(port.get().saturating_add(NEARBY)).unwrap_or(Port::MAX);
     let near: Vec<Port> = PortRange::new(port, last)
         .map(|range| range.iter().collect())

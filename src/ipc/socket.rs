@@ -114,7 +114,7 @@ impl Place {
     /// Only "no such file" and "nobody accepts" mean that none runs. Everything else (a folder of
     /// another user, a refused permission) is an error, so that it is not mistaken for that.
     pub fn connect(&self) -> Result<Option<UnixStream>, SocketError> {
-        self.check_length()?;
+        check_length(&self.socket())?;
         if !self.check_folder()? {
             return Ok(None);
         }
@@ -141,7 +141,7 @@ impl Place {
     /// The lock is taken before the socket file of an app that has died is removed, so that of two
     /// that start at once one wins and none removes the other's socket.
     pub fn take(&self) -> Result<Taken, SocketError> {
-        self.check_length()?;
+        check_length(&self.socket())?;
         let io = |what, path: &Path| {
             let path = path.to_owned();
             move |source| SocketError::Io { what, path, source }
@@ -175,34 +175,11 @@ impl Place {
             .and_then(|()| lock.rewind())
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(io("write", &self.lock()))?;
-        match std::fs::remove_file(self.socket()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(io("remove the old socket", &self.socket())(error));
-            }
-            _ => {}
-        }
-        let listener =
-            UnixListener::bind(self.socket()).map_err(io("make the socket", &self.socket()))?;
-        std::fs::set_permissions(self.socket(), std::fs::Permissions::from_mode(0o600))
-            .map_err(io("protect the socket", &self.socket()))?;
-        let made = std::fs::symlink_metadata(self.socket())
-            .map_err(io("look at the socket", &self.socket()))?;
         Ok(Taken {
-            listener,
-            socket: self.socket(),
-            identity: (made.dev(), made.ino()),
+            socket: Bound::at(self.socket())?,
+            folder: self.folder.clone(),
             _lock: lock,
         })
-    }
-
-    fn check_length(&self) -> Result<(), SocketError> {
-        let path = self.socket();
-        let length = path.as_os_str().len();
-        if length > PATH_LIMIT {
-            Err(SocketError::PathTooLong { path, length })
-        } else {
-            Ok(())
-        }
     }
 
     /// Whether the folder exists; an error when it exists and is not safe.
@@ -247,6 +224,15 @@ impl Place {
     }
 }
 
+fn check_length(path: &Path) -> Result<(), SocketError> {
+    let length = path.as_os_str().len();
+    if length > PATH_LIMIT {
+        let path = path.to_owned();
+        return Err(SocketError::PathTooLong { path, length });
+    }
+    Ok(())
+}
+
 /// Connects, and gives up after `patience`: an app that has been stopped accepts nobody.
 fn connect_within(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
@@ -262,23 +248,69 @@ fn pid_in(lock: &mut File) -> u32 {
     text.trim().parse().unwrap_or(0)
 }
 
+/// A socket in the folder of the app. When dropped, its file is removed.
+#[derive(Debug)]
+pub struct Bound {
+    /// The socket that clients connect to.
+    pub listener: UnixListener,
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Bound {
+    /// Makes a socket in the place of one whose app has died. The lock is held.
+    fn at(path: PathBuf) -> Result<Bound, SocketError> {
+        let io = |what| {
+            let path = path.clone();
+            move |source| SocketError::Io { what, path, source }
+        };
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io("remove the old socket")(error));
+            }
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path).map_err(io("make the socket"))?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+            .map_err(io("protect the socket"))?;
+        let made = std::fs::symlink_metadata(&path).map_err(io("look at the socket"))?;
+        Ok(Bound {
+            listener,
+            identity: (made.dev(), made.ino()),
+            path,
+        })
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // Not the socket of another app, should somebody have emptied the folder meanwhile.
+        let found = std::fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 /// The socket and the lock. When dropped, the socket file is removed and the lock given back.
 #[derive(Debug)]
 pub struct Taken {
-    /// The socket that clients connect to.
-    pub listener: UnixListener,
-    socket: PathBuf,
-    identity: (u64, u64),
+    socket: Bound,
+    folder: PathBuf,
     _lock: File,
 }
 
-impl Drop for Taken {
-    fn drop(&mut self) {
-        // Not the socket of another app, should somebody have emptied the folder meanwhile.
-        let found = std::fs::symlink_metadata(&self.socket);
-        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
-            let _ = std::fs::remove_file(&self.socket);
-        }
+impl Taken {
+    /// The socket that clients connect to.
+    pub fn listener(&self) -> &UnixListener {
+        &self.socket.listener
+    }
+
+    /// Makes another socket beside it.
+    pub fn beside(&self, name: &str) -> Result<Bound, SocketError> {
+        let path = self.folder.join(name);
+        check_length(&path)?;
+        Bound::at(path)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::kill::Party;
 use crate::model::leftover::Leftover;
-use crate::model::reservation::{Hold, Status};
+use crate::model::reservation::{HeldBy, Hold, Status};
 use crate::model::service::Kind;
 use crate::model::visibility::Traits;
 use crate::model::{
@@ -58,6 +58,15 @@ pub struct ReservationView {
     pub status: Status,
     /// How real it is: `advisory`, `held` or `handed-over`.
     pub hold: Hold,
+    /// Who has bound the port, when it is more than advisory: `app` or `client`.
+    #[serde(default)]
+    pub held_by: Option<HeldBy>,
+    /// Since when, where that is known.
+    #[serde(default)]
+    pub held_since: Option<Timestamp>,
+    /// Why the app does not hold it although it is to.
+    #[serde(default)]
+    pub not_held: Option<String>,
     /// The process that claimed it.
     pub pid: Option<u32>,
     /// The identity of that process, `PID@START`.
@@ -68,6 +77,15 @@ pub struct ReservationView {
     pub uid: u32,
     /// Whether it stays, as reserved, when a claim of it ends.
     pub kept: bool,
+    /// Whether the app holds it whenever no client does.
+    #[serde(default)]
+    pub keep_held: bool,
+    /// The pool that it was drawn from.
+    #[serde(default)]
+    pub pool: Option<String>,
+    /// The job that it was drawn for.
+    #[serde(default)]
+    pub job_id: Option<String>,
     /// What the client said of it.
     pub metadata: Option<serde_json::Value>,
     /// When it was made.
@@ -89,11 +107,17 @@ impl ReservationView {
             service: reservation.service.clone(),
             status: reservation.status,
             hold: reservation.hold,
+            held_by: reservation.held_by,
+            held_since: None,
+            not_held: None,
             pid: owner.map(|owner| owner.key.pid),
             key: owner.map(|owner| owner.key),
             name: owner.map(|owner| owner.name.clone()),
             uid: reservation.uid,
             kept: reservation.kept,
+            keep_held: reservation.keep_held,
+            pool: reservation.drawn.as_ref().map(|drawn| drawn.pool.clone()),
+            job_id: reservation.drawn.as_ref().map(|drawn| drawn.job_id.clone()),
             metadata: reservation
                 .metadata
                 .as_deref()

@@ -49,6 +49,17 @@ pub enum News {
         /// Who has it, for a person.
         holder: String,
     },
+    /// A port that is to be held is not.
+    NotHeld {
+        /// The port.
+        port: Port,
+        /// The protocol.
+        protocol: Protocol,
+        /// Whom it is reserved for: `shop web`; `None` when that was not said.
+        purpose: Option<String>,
+        /// Why not.
+        why: String,
+    },
     /// The remains of a claim were removed.
     Cleaned {
         /// The port.

@@ -100,6 +100,16 @@ impl PortRange {
         Ok(PortRange { first, last })
     }
 
+    /// The lowest port in it.
+    pub fn first(self) -> Port {
+        self.first
+    }
+
+    /// The highest port in it.
+    pub fn last(self) -> Port {
+        self.last
+    }
+
     /// Whether `port` lies in the range.
     pub fn contains(self, port: Port) -> bool {
         (self.first..=self.last).contains(&port)

@@ -13,6 +13,8 @@ pub const LEASE_LIMIT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const NAME_LIMIT: usize = 128;
 /// The most bytes of the metadata of a reservation.
 pub const METADATA_LIMIT: usize = 4096;
+/// What the metadata of a claim says of the container that it is for: its name, or nothing.
+pub const CONTAINER: &str = "container";
 /// The most reservations that there can be.
 pub const RESERVATIONS_LIMIT: usize = 16_384;
 
@@ -69,6 +71,35 @@ impl Hold {
             Hold::HandedOver => "handed-over",
         }
     }
+}
+
+/// Who has bound a port that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldBy {
+    /// The app.
+    App,
+    /// Who claimed it, such as `freeport run`.
+    Client,
+}
+
+impl HeldBy {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            HeldBy::App => "app",
+            HeldBy::Client => "client",
+        }
+    }
+}
+
+/// Where a port was drawn from, and for which job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// The name of the pool.
+    pub pool: String,
+    /// What the job calls itself.
+    pub job_id: String,
 }
 
 /// Why a claim is over.
@@ -150,6 +181,14 @@ pub struct Reservation {
     pub status: Status,
     /// How real it is.
     pub hold: Hold,
+    /// Who has bound it, when it is more than advisory.
+    pub held_by: Option<HeldBy>,
+    /// Whether the app holds it whenever no client does.
+    pub keep_held: bool,
+    /// The service that it was reserved for, whichever one claims it meanwhile.
+    pub reserved_service: Option<String>,
+    /// The pool and the job that it was drawn from and for.
+    pub drawn: Option<Drawn>,
     /// What the client said of it: JSON, kept as text.
     pub metadata: Option<String>,
     /// When it was made.
@@ -189,10 +228,37 @@ impl Reservation {
             owner: None,
             lease: None,
             status: Status::Reserved,
+            service: self.reserved_service.clone(),
             last_heartbeat: None,
             token: None,
-            ..self.clone()
+            drawn: None,
+            ..self.unheld()
         })
+    }
+
+    /// Whether it is for a container: its port is bound by a process of the container's engine.
+    pub fn is_for_container(&self) -> bool {
+        let read = |text: &String| serde_json::from_str::<serde_json::Value>(text).ok();
+        let metadata = self.metadata.as_ref().and_then(read);
+        metadata.is_some_and(|metadata| metadata.get(CONTAINER).is_some())
+    }
+
+    /// The reservation with nobody having the port bound.
+    pub fn unheld(&self) -> Reservation {
+        Reservation {
+            hold: Hold::Advisory,
+            held_by: None,
+            ..self.clone()
+        }
+    }
+
+    /// How real it is with this status: what is held counts as handed over while it is used.
+    pub fn hold_with(&self, status: Status) -> Hold {
+        match (self.held_by, status) {
+            (None, _) => Hold::Advisory,
+            (Some(_), Status::Active) => Hold::HandedOver,
+            (Some(_), _) => Hold::Held,
+        }
     }
 }
 
@@ -240,6 +306,10 @@ pub(crate) mod tests {
             kept: true,
             status: Status::Reserved,
             hold: Hold::Advisory,
+            held_by: None,
+            keep_held: false,
+            reserved_service: None,
+            drawn: None,
             metadata: None,
             created_at: Timestamp(SystemTime::UNIX_EPOCH),
             last_heartbeat: None,

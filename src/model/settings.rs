@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Port, PortRange};
+use super::{Port, PortList, PortRange};
 
 /// What kind of value a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub enum Kind {
     Ports,
     /// A range of ports.
     Range,
+    /// Ports and ranges of them.
+    List,
+    /// The name of an abstract Unix socket, `@name`, or nothing.
+    Socket,
 }
 
 /// A key.
@@ -35,9 +39,11 @@ pub struct Key {
 }
 
 const DAY: u64 = 24 * 60 * 60;
+/// The longest name of an abstract socket (unix(7): 108 bytes with the zero before it).
+const SOCKET_NAME_LIMIT: usize = 107;
 
 /// All keys, by name.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 16] = [
     key(
         "audit_days",
         "30",
@@ -109,6 +115,18 @@ pub const KEYS: [Key; 14] = [
         "3000-9999",
         Kind::Range,
         "where ports are chosen from, after the preferred ones",
+    ),
+    key(
+        "portserver_address",
+        "",
+        Kind::Socket,
+        "where the portserver listens beside its file: @name, an abstract Unix socket",
+    ),
+    key(
+        "portserver_ports",
+        "15000-24999",
+        Kind::List,
+        "which ports the portserver gives out, in turn",
     ),
     key(
         "preferred_ports",
@@ -218,6 +236,16 @@ impl Settings {
         ports(self.value("preferred_ports")).unwrap_or_default()
     }
 
+    /// The ports that the portserver gives out.
+    pub fn portserver_ports(&self) -> Option<PortList> {
+        self.value("portserver_ports").parse().ok()
+    }
+
+    /// Where the portserver listens beside its file; empty where it does not.
+    pub fn portserver_address(&self) -> &str {
+        self.value("portserver_address")
+    }
+
     /// Where ports are chosen from.
     pub fn port_range(&self) -> Option<PortRange> {
         self.value("port_range").parse().ok()
@@ -262,6 +290,23 @@ impl Key {
                 let texts: Vec<String> = ports.iter().map(ToString::to_string).collect();
                 Ok(texts.join(","))
             }
+            Kind::List => value
+                .parse::<PortList>()
+                .map(|list| list.to_string())
+                .map_err(|error| bad(error.to_string())),
+            Kind::Socket => match value.strip_prefix('@') {
+                _ if value.is_empty() => Ok(String::new()),
+                Some(name) if (1..=SOCKET_NAME_LIMIT).contains(&name.len()) => {
+                    match name.bytes().all(|byte| byte.is_ascii_graphic()) {
+                        true => Ok(value.to_owned()),
+                        false => Err(bad("use letters, digits and signs of ASCII".to_owned())),
+                    }
+                }
+                Some(_) => Err(bad(format!(
+                    "use 1 to {SOCKET_NAME_LIMIT} bytes after the @"
+                ))),
+                None => Err(bad("use @name, or nothing".to_owned())),
+            },
             Kind::Range => value
                 .parse::<PortRange>()
                 .map(|range| range.to_string())
@@ -310,6 +355,12 @@ mod tests {
             Ok("4000,4001")
         );
         assert_eq!(settings.preferred_ports().len(), 2);
+        assert_eq!(
+            settings.set("portserver_ports", "20000, 15001-15999,15000"),
+            Ok("15000-15999,20000")
+        );
+        assert_eq!(settings.set("portserver_address", "@tests"), Ok("@tests"));
+        assert_eq!(settings.set("portserver_address", ""), Ok(""));
         for (key, bad) in [
             ("default_lease_duration", "0"),
             ("default_lease_duration", "-1"),
@@ -319,6 +370,11 @@ mod tests {
             ("preferred_ports", "0"),
             ("port_range", "9-8"),
             ("audit_rows", "1e9"),
+            ("portserver_ports", ""),
+            ("portserver_ports", "1-0"),
+            ("portserver_address", "/tmp/portserver"),
+            ("portserver_address", "@"),
+            ("portserver_address", "@a b"),
         ] {
             assert!(
                 matches!(settings.set(key, bad), Err(SettingError::Value { .. })),
@@ -331,6 +387,6 @@ mod tests {
         ));
         settings.unset("default_lease_duration").unwrap();
         assert_eq!(settings.number("default_lease_duration"), 3600);
-        assert_eq!(settings.iter().count(), 2);
+        assert_eq!(settings.iter().count(), 4);
     }
 }

@@ -23,7 +23,7 @@ impl Part {
 
     fn of(kind: Kind) -> Part {
         match kind {
-            Kind::Intruder | Kind::Shadowed => Part::Conflict,
+            Kind::Intruder | Kind::Shadowed | Kind::NotHeld => Part::Conflict,
             Kind::Refused => Part::Refusal,
             Kind::Cleaned => Part::Cleanup,
             Kind::Registry => Part::Other,

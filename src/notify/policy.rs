@@ -48,7 +48,7 @@ impl Wanted {
 
     fn has(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Intruder => self.intruder,
+            Kind::Intruder | Kind::NotHeld => self.intruder,
             Kind::Shadowed => self.shadowed,
             Kind::Refused => self.refused,
             Kind::Cleaned => self.cleanup,

@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Shadowed,
     /// A program that was refused a port.
     Refused,
+    /// A port that is to be held and is not.
+    NotHeld,
     /// A claim whose remains were removed.
     Cleaned,
     /// Something about the registry.
@@ -88,6 +90,12 @@ impl Item {
                 asker,
                 holder,
             } => refused((*port, *protocol), asker, holder),
+            News::NotHeld {
+                port,
+                protocol,
+                purpose,
+                why,
+            } => not_held((*port, *protocol), purpose.as_deref(), why),
             News::Cleaned {
                 port,
                 protocol,
@@ -246,6 +254,28 @@ fn refused(place: (Port, Protocol), asker: &str, holder: &str) -> Item {
         },
         who: vec![Who::Named(asker)],
         detail: holder,
+    }
+}
+
+fn not_held(place: (Port, Protocol), purpose: Option<&str>, why: &str) -> Item {
+    let shown = spot(place);
+    let whose = match purpose.map(words) {
+        Some(purpose) => format!("It is reserved for {purpose}, and others can bind it"),
+        None => "Others can bind it".to_owned(),
+    };
+    let why = words(why);
+    Item {
+        kind: Kind::NotHeld,
+        place: Some(place),
+        who: vec![Who::Named(why.clone())],
+        detail: purpose.unwrap_or_default().to_owned(),
+        label: format!("{shown} is not held"),
+        note: Note {
+            summary: format!("Port {shown} is not held"),
+            body: format!("{whose}: {why}."),
+            problem: true,
+            buttons: Vec::new(),
+        },
     }
 }
 

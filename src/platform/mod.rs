@@ -18,19 +18,26 @@ use linux as imp;
 #[cfg(target_os = "macos")]
 use macos as imp;
 
+pub use imp::abstract_socket;
 pub use imp::autostart;
 pub use imp::boot::{awake, boot_id};
 pub use imp::claimant::claimant;
+pub use imp::hold::{PortHold, listening_socket};
 pub use imp::leftover::leftover_signs;
 pub use imp::limits;
 pub use imp::notification;
 pub use imp::paths;
 pub use imp::peer;
-pub use imp::process::{ProcessHandle, SignalError, descendants, is_alive, lineage};
+pub use imp::process::{ProcessHandle, SignalError, ancestors, descendants, is_alive, lineage};
 pub use imp::reach::project_of;
 pub use imp::scanner::Scanner;
+pub use imp::seam;
 pub use imp::status;
+pub use imp::vacancy::vacancy;
 pub use imp::watch::{Waker, Watch};
+pub use unix::caught::{Caught, Signals, ignore_signals, is_ignored};
+pub use unix::vacancy::Vacancy;
+pub use unix::{children, front, spawn, tree};
 
 use std::path::PathBuf;
 

@@ -12,6 +12,8 @@ use crate::model::Project;
 
 /// How much of a manifest is read.
 const LIMIT: u64 = 256 * 1024;
+/// The most characters of a name.
+const NAME_LIMIT: usize = 100;
 /// How many folders up the search goes.
 const DEPTH: usize = 32;
 
@@ -52,16 +54,24 @@ pub fn of(cwd: &Path) -> Option<Project> {
         root.file_name()
             .map(|name| name.to_string_lossy().into_owned())
     };
-    let name = manifest_name(root).or_else(folder_name)?;
+    let named = manifest_name(root);
     let git = root
         .ancestors()
         .take(DEPTH)
         .find_map(|folder| git_folder(&folder.join(".git")));
+    let copy = git
+        .as_ref()
+        .filter(|(_, worktree)| *worktree)
+        .and_then(|(folder, _)| working_copy(folder));
     let (branch, worktree) = git.map_or((None, false), |(folder, worktree)| {
         (branch(&folder), worktree)
     });
+    let name = match (named, copy) {
+        (named, Some((repository, copy))) => format!("{}@{copy}", named.unwrap_or(repository)),
+        (named, None) => named.or_else(folder_name)?,
+    };
     Some(Project {
-        name,
+        name: name.chars().take(NAME_LIMIT).collect(),
         root: root.to_owned(),
         branch,
         worktree,
@@ -82,7 +92,6 @@ fn manifest_name(root: &Path) -> Option<String> {
     named
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
-        .map(|name| name.chars().take(100).collect())
 }
 
 /// The start of a regular file, as text. A FIFO is not waited for.
@@ -151,6 +160,18 @@ fn git_folder(dot_git: &Path) -> Option<(PathBuf, bool)> {
         .and_then(Path::file_name)
         .is_some_and(|name| name == "worktrees");
     Some((folder, worktree))
+}
+
+/// The names of a repository and of the linked worktree whose git folder this is.
+fn working_copy(git_folder: &Path) -> Option<(String, String)> {
+    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    let dot_git = git_folder.parent()?.parent()?;
+    // A bare repository is itself the folder.
+    let repository = match name(dot_git)?.as_str() {
+        ".git" => name(dot_git.parent()?)?,
+        bare => bare.strip_suffix(".git").unwrap_or(bare).to_owned(),
+    };
+    Some((repository, name(git_folder)?))
 }
 
 fn branch(git_folder: &Path) -> Option<String> {
@@ -264,8 +285,12 @@ mod tests {
         );
         let linked = of(&place.0.join("two")).unwrap();
         assert_eq!(
-            (linked.branch.as_deref(), linked.worktree),
-            (Some("01234567"), true)
+            (
+                linked.name.as_str(),
+                linked.branch.as_deref(),
+                linked.worktree
+            ),
+            ("repo@two", Some("01234567"), true)
         );
         let inner = of(&place.0.join("repo/web")).unwrap();
         assert_eq!(

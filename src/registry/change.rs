@@ -108,6 +108,28 @@ impl Change<'_> {
         remembered(self.db, project, service).map_err(|error| self.error(error))
     }
 
+    /// The ports that others than this service had, with their projects.
+    pub fn remembered_by_others(
+        &self,
+        project: &str,
+        service: &str,
+    ) -> Result<Vec<(String, Port)>, RegistryError> {
+        let read = || {
+            let mut select = self.db.prepare_cached(
+                "SELECT project, port FROM service_ports WHERE NOT (project = ?1 AND service_name = ?2)",
+            )?;
+            let rows = select.query_map(params![project, service], |row| {
+                Ok((row.get(0)?, row.get::<_, u16>(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let rows: Vec<(String, u16)> = read().map_err(|error| self.error(error))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(project, port)| Some((project, Port::new(port)?)))
+            .collect())
+    }
+
     /// Remembers that a service had a port.
     pub fn remember(
         &mut self,

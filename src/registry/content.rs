@@ -193,6 +193,9 @@ fn is_plausible(row: &Reservation) -> bool {
         row.service.as_ref(),
         row.metadata.as_ref(),
         row.token.as_ref(),
+        row.reserved_service.as_ref(),
+        row.drawn.as_ref().map(|drawn| &drawn.pool),
+        row.drawn.as_ref().map(|drawn| &drawn.job_id),
         owner.map(|owner| &owner.boot),
         owner.map(|owner| &owner.name),
     ];

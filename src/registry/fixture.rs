@@ -118,6 +118,7 @@ pub(crate) fn fill(registry: &mut Registry) {
         change.put(Reservation {
             protocol: Protocol::Udp,
             kept: true,
+            reserved_service: Some("wëb".into()),
             ..claimed(3001, "größe \"端口\" [x]")
         })?;
         change.put(Reservation {

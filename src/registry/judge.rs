@@ -57,8 +57,8 @@ pub fn at<'s>(
 pub fn belongs(reservation: &Reservation, listener: &Listener, scene: &Scene<'_>) -> Belongs {
     let processes = || listener.owner.iter().chain(&listener.workers);
     if listener.owner.is_none() {
-        // Another user's is somebody else; one's own might be anybody.
-        return if listener.uid == reservation.uid {
+        // Another user's is somebody else, unless it may be a container's; one's own might be anybody.
+        return if listener.uid == reservation.uid || reservation.is_for_container() {
             Belongs::Unknown
         } else {
             Belongs::No
@@ -184,14 +184,16 @@ pub fn next(reservation: &Reservation, scene: &Scene<'_>) -> Option<Reservation>
             }
         }
     };
-    if status == reservation.status {
+    let hold = reservation.hold_with(status);
+    if status == reservation.status && hold == reservation.hold {
         return None;
     }
     let mut next = Reservation {
         status,
+        hold,
         ..reservation.clone()
     };
-    if reservation.status == Status::Active && status != Status::Stale {
+    if reservation.status == Status::Active && status != Status::Stale && status != Status::Active {
         next.renew(scene.now);
     }
     Some(next)

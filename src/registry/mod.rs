@@ -21,6 +21,7 @@ pub mod judge;
 mod lock;
 mod migrations;
 mod place;
+mod pools;
 pub mod reconcile;
 mod repair;
 mod restore;

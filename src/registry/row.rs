@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
 
-use crate::model::reservation::{Hold, Lease, LeaseOwner, ReservationKey, Status};
+use crate::model::reservation::{Drawn, HeldBy, Hold, Lease, LeaseOwner, ReservationKey, Status};
 use crate::model::{Port, ProcessKey, Protocol, Reservation, Timestamp};
 
 /// The word for a protocol.
@@ -23,7 +23,8 @@ pub(super) fn protocol(word: &str) -> Option<Protocol> {
 }
 
 const COLUMNS: &str = "port, protocol, project, service_name, pid, pid_start, boot_id, owner_name, uid, \
-    metadata, status, hold, kept, token, created_at, ttl, expires_at, last_heartbeat";
+    metadata, status, hold, kept, token, created_at, ttl, expires_at, last_heartbeat, \
+    held_by, keep_held, reserved_service, pool, job_id";
 
 /// All reservations.
 pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Reservation>> {
@@ -43,7 +44,7 @@ pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Reservation>> {
 pub(super) fn put(db: &Connection, r: &Reservation) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached(&format!(
         "INSERT OR REPLACE INTO ports ({COLUMNS})
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
     ))?;
     let owner = r.owner.as_ref();
     insert.execute(params![
@@ -66,6 +67,11 @@ pub(super) fn put(db: &Connection, r: &Reservation) -> rusqlite::Result<()> {
             .map(|lease| i64::try_from(lease.ttl.as_millis()).unwrap_or(i64::MAX)),
         r.lease.map(|lease| lease.expires_at.millis()),
         r.last_heartbeat.map(Timestamp::millis),
+        r.held_by.map(HeldBy::word),
+        r.keep_held,
+        r.reserved_service,
+        r.drawn.as_ref().map(|drawn| &drawn.pool),
+        r.drawn.as_ref().map(|drawn| &drawn.job_id),
     ])?;
     Ok(())
 }
@@ -116,6 +122,21 @@ fn reservation(row: &Row<'_>) -> Option<Reservation> {
             .get::<_, Option<i64>>(17)
             .ok()?
             .map(Timestamp::of_millis),
+        held_by: match row.get::<_, Option<String>>(18).ok()? {
+            Some(word) => Some(
+                [HeldBy::App, HeldBy::Client]
+                    .into_iter()
+                    .find(|known| known.word() == word)?,
+            ),
+            None => None,
+        },
+        keep_held: row.get(19).ok()?,
+        reserved_service: row.get(20).ok()?,
+        drawn: row
+            .get::<_, Option<String>>(21)
+            .ok()?
+            .zip(row.get::<_, Option<String>>(22).ok()?)
+            .map(|(pool, job_id)| Drawn { pool, job_id }),
     })
 }
 

@@ -24,6 +24,9 @@ use crate::model::{Port, Reservation, Timestamp};
 
 /// How far the clocks may move apart before that is taken for a sleep, or for a clock that was set.
 const JUMP_MS: i64 = 2_000;
+/// How long the log beside the database stays when it begins anew, in bytes. It is shorter than what
+/// makes the app bring it in, or the app would do that all the time.
+const LOG_LIMIT: i64 = 1024 * 1024;
 /// How many changes are told one by one.
 pub(super) const TOUCHED: usize = 1024;
 /// How many ports of one service are remembered.
@@ -83,6 +86,29 @@ impl Registry {
         place.make()?;
         let _lock = Lock::shared(place, patience)?;
         Registry::open_locked(place, patience)
+    }
+
+    /// Brings what was written from the log into the file, without reading any of it, and without
+    /// being in anybody's way. Where the log is longer than `most` bytes all the same, waits for its
+    /// turn and empties it.
+    pub fn bring_in(place: &Place, patience: Duration, most: u64) -> Result<(), RegistryError> {
+        let _lock = Lock::shared(place, patience)?;
+        let path = place.database();
+        let db = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let checkpoint = |how: &str| db.query_row(how, [], |_| Ok(()));
+        let all = || {
+            db.busy_timeout(patience)?;
+            db.pragma_update(None, "wal_autocheckpoint", 0)?;
+            db.pragma_update(None, "synchronous", "NORMAL")?;
+            db.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+            checkpoint("PRAGMA wal_checkpoint(PASSIVE)")?;
+            let length = std::fs::metadata(log_of(&path)).map_or(0, |found| found.len());
+            if length > most {
+                checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")?;
+            }
+            Ok(())
+        };
+        all().map_err(|error| RegistryError::of(&path, error))
     }
 
     /// Opens the registry in a folder that was made, and whose lock is held.
@@ -298,19 +324,6 @@ impl Registry {
             .map_err(|error| self.error(error))
     }
 
-    /// Brings what was written from the log into the file, without being in anybody's way; where the
-    /// log has grown long, waits for its turn and empties it.
-    pub fn checkpoint(&self, empty: bool) -> Result<(), RegistryError> {
-        let how = if empty {
-            "PRAGMA wal_checkpoint(TRUNCATE)"
-        } else {
-            "PRAGMA wal_checkpoint(PASSIVE)"
-        };
-        self.db
-            .query_row(how, [], |_| Ok(()))
-            .map_err(|error| self.error(error))
-    }
-
     /// How long the log is, in bytes.
     pub fn log_length(&self) -> u64 {
         std::fs::metadata(log_of(&self.path)).map_or(0, |found| found.len())
@@ -382,7 +395,7 @@ fn prepare(db: &mut Connection, patience: Duration) -> rusqlite::Result<()> {
     switch_log_on(db, patience)?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "foreign_keys", true)?;
-    db.pragma_update(None, "journal_size_limit", 4 * 1024 * 1024)?;
+    db.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     db.pragma_update(None, "cache_size", -1024)?;
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;

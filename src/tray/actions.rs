@@ -87,6 +87,7 @@ impl Doer {
                     service: None,
                     ttl_s: None,
                     metadata: None,
+                    hold: false,
                 }),
             ),
             Action::Release(meant) => self.work(move |ask, _| {
@@ -230,6 +231,7 @@ fn release(meant: &Meant, ask: Ask<'_>) -> Option<Note> {
         ));
     }
     let release = Release {
+        job_id: None,
         ports: vec![port],
         protocol: Some(meant.protocol),
         token: None,

@@ -1,7 +1,8 @@
 //! What the black-box tests share: the real program in a home of its own, and what came of a run.
 //!
 //! `processes` has the servers that the tests look for and end, `agent` a process that can be told what
-//! to do, `app` the running app, `honest` a client of it, `ports` free ports, `page` the documentation.
+//! to do, `app` the running app, `honest` a client of it, `holds` ports that are held, `ports` free ports,
+//! `page` the documentation.
 //! Nothing here sleeps for a fixed time: what takes time is looked at until a deadline that only a hang
 //! reaches.
 #![allow(
@@ -14,6 +15,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod holds;
 pub mod honest;
 pub mod page;
 pub mod ports;

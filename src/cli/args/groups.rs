@@ -7,13 +7,15 @@ use clap::builder::StyledStr;
 use clap::builder::styling::Styles;
 
 /// The groups, and the commands in each.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("See and free ports", &["list", "why", "kill"]),
+    ("Start commands on ports", &["run", "docker", "wait", "env"]),
     (
         "Keep ports",
         &[
             "allocate",
             "reserve",
+            "pool",
             "claim",
             "register",
             "heartbeat",

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::pools::DrawArgs;
 use super::values::{self, Subject};
 use crate::model::{Port, PortRange};
 
@@ -61,6 +62,9 @@ pub struct LeaseArgs {
     /// long as its lease
     #[arg(long, value_parser = values::pid, allow_negative_numbers = true)]
     pub pid: Option<u32>,
+    /// Have the app bind the port, so that nobody else can; again whenever it starts
+    #[arg(long)]
+    pub hold: bool,
     /// Anything to keep with it, as JSON
     #[arg(long, value_name = "JSON", value_parser = values::metadata, allow_negative_numbers = true)]
     pub metadata: Option<Value>,
@@ -70,31 +74,56 @@ pub struct LeaseArgs {
 #[derive(Args, Debug)]
 pub struct ReserveArgs {
     /// The ports: all of them, or none
-    #[arg(value_name = "PORT", required = true, allow_negative_numbers = true)]
+    #[arg(
+        value_name = "PORT",
+        required_unless_present = "pool",
+        conflicts_with = "pool",
+        allow_negative_numbers = true
+    )]
     pub ports: Vec<Port>,
     /// The project that they are for
-    #[arg(short, long, value_parser = values::name)]
-    pub project: String,
+    #[arg(
+        short,
+        long,
+        required_unless_present = "pool",
+        conflicts_with = "pool",
+        value_parser = values::name
+    )]
+    pub project: Option<String>,
     /// The service that they are for
-    #[arg(short, long, value_parser = values::name)]
+    #[arg(short, long, conflicts_with = "pool", value_parser = values::name)]
     pub service: Option<String>,
-    /// How long it lasts: 90s, 15m, 8h; until it is released, if not given
+    /// How long it lasts: 90s, 15m, 8h; until it is released, if not given. From a pool 1h, unless
+    /// `default_lease_duration` is set
     #[arg(long, value_name = "TIME", value_parser = values::ttl)]
     pub ttl: Option<u64>,
+    /// Have the app bind them, so that nobody else can; again whenever it starts
+    #[arg(long)]
+    pub hold: bool,
     /// The UDP ports, not the TCP ports
     #[arg(long)]
     pub udp: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub draw: DrawArgs,
 }
 
 /// Which ports to give back.
 #[derive(Args, Debug)]
 pub struct ReleaseArgs {
     /// The ports
-    #[arg(value_name = "PORT", required = true, allow_negative_numbers = true)]
+    #[arg(
+        value_name = "PORT",
+        required_unless_present = "job_id",
+        conflicts_with = "job_id",
+        allow_negative_numbers = true
+    )]
     pub ports: Vec<Port>,
+    /// All that this job has drawn from pools
+    #[arg(long, value_name = "ID", conflicts_with = "token", value_parser = values::name)]
+    pub job_id: Option<String>,
     /// Only what was claimed with this token; without it, whoever has the port
     #[arg(long)]
     pub token: Option<String>,

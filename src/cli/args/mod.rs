@@ -1,9 +1,12 @@
 //! The arguments: what can be typed, and what it means.
 
+mod docker;
 mod groups;
 mod leases;
 mod listeners;
+mod pools;
 mod records;
+mod run;
 mod values;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -11,14 +14,17 @@ use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueE
 
 use super::exit::{Exit, MEANINGS};
 
+pub use docker::DockerArgs;
 pub use leases::{
     AllocateArgs, ClaimArgs, FreeArgs, HeartbeatArgs, LeaseArgs, QueryArgs, RegisterArgs,
     ReleaseArgs, ReserveArgs, SuggestArgs,
 };
 pub use listeners::{KillArgs, ListArgs, WhyArgs};
+pub use pools::{DrawArgs, PoolAction, PoolArgs};
 pub use records::{
     BackupArgs, CleanupArgs, ConfigAction, ConfigArgs, ExportArgs, ImportArgs, LogArgs, RestoreArgs,
 };
+pub use run::{EnvArgs, FormatArg, HoldArg, RestartArg, RunArgs, WaitArgs};
 pub use values::Subject;
 
 const STYLES: Styles = Styles::styled()
@@ -59,6 +65,26 @@ pub enum Command {
         after_long_help = "The process is asked to end (SIGTERM) and gets a grace. Whatever is still there then is only ended (SIGKILL) with --force, or when you agree. The identity of the process and that it owns the port are checked at the moment of the signal.\n\nExamples:\n  freeport kill 3000\n  freeport kill 3000 8080 --force --grace 500ms\n  freeport kill 3000 --tree --dry-run"
     )]
     Kill(KillArgs),
+    /// Start a command on a port that is held for it
+    #[command(
+        after_long_help = "The command is told its port in the way that its framework wants, and in the variables PORT and FREEPORT_PORT; '{port}' in its arguments is replaced. Of several services the others are told in PORT_NAME, and '{port:NAME}' is replaced. Where it asks for a port that somebody else has, it is moved to its own one.\n\nStandard streams, signals and the exit status are the command's own: 127 when there is no such command, 126 when it cannot be executed. The port stays held for as long as anything that it started runs.\n\nExamples:\n  freeport run npm run dev\n  freeport run --port 3000 -- vite\n  freeport run --strict --port 8000 -- python3 -m http.server {port}\n  freeport run --service web --service api -- ./start --api {port:api}\n  freeport run --remap 3000=3001 -- ./fixed-port-server\n  freeport run --restart on-failure -- node server.js"
+    )]
+    Run(RunArgs),
+    /// Run docker, with host ports that are free and claimed for it
+    #[command(
+        after_long_help = "Of 'docker run' and 'docker create', the ports of this machine (-p, --publish) are claimed for the container. One that is taken is replaced by another one, and a line says so. Everything else, and every other command, is passed to docker as it is.\n\nThe exit status is docker's own; 127 when there is no docker.\n\nExamples:\n  freeport docker run --rm -p 3000:3000 node:20\n  freeport docker run -d --name db -p 127.0.0.1:5432:5432 postgres\n  freeport docker --strict run -p 8000-8009:8000-8009 web"
+    )]
+    Docker(DockerArgs),
+    /// Wait until a port accepts connections, from the right process
+    #[command(
+        after_long_help = "Examples:\n  freeport wait 3000 && curl localhost:3000\n  freeport wait 5432 --timeout 2m"
+    )]
+    Wait(WaitArgs),
+    /// Print the ports of a project, for shells and other programs
+    #[command(
+        after_long_help = "Examples:\n  eval \"$(freeport env)\"\n  freeport env shop --format dotenv > .env"
+    )]
+    Env(EnvArgs),
     /// Print the port of a service; choose one if it has none
     #[command(
         after_long_help = "The service keeps its port: the same project and service get the same one again, also after 'freeport free'. Which ports are tried first is set by `preferred_ports` and `port_range`.\n\nExamples:\n  PORT=$(freeport allocate shop web) npm run dev\n  freeport allocate shop db --port 5433"
@@ -66,9 +92,14 @@ pub enum Command {
     Allocate(AllocateArgs),
     /// Set ports aside for a project
     #[command(
-        after_long_help = "Freeport gives them to nobody else, and warns when somebody else listens there. It does not keep programs that do not ask from taking them.\n\nExamples:\n  freeport reserve 3000 3001 --project shop\n  freeport reserve 5432 --project shop --service db\n  freeport reserve 5353 --udp --project voice --ttl 8h"
+        after_long_help = "Freeport gives them to nobody else, and warns when somebody else listens there. It does not keep programs that do not ask from taking them.\n\nExamples:\n  freeport reserve 3000 3001 --project shop\n  freeport reserve 5432 --project shop --service db\n  freeport reserve 5353 --udp --project voice --ttl 8h\n  PORT=$(freeport reserve --pool ci --job-id $CI_JOB_ID --wait 60s)"
     )]
     Reserve(ReserveArgs),
+    /// Make, show and remove pools: sets of ports that jobs draw from
+    #[command(
+        after_long_help = "A job draws from a pool with 'freeport reserve --pool', and what it has comes back when its process ends, when its time is over, or by 'freeport release --job-id'.\n\nExamples:\n  freeport pool create ci --ports 15000-15999\n  freeport pool list\n  freeport pool delete ci"
+    )]
+    Pool(PoolArgs),
     /// Claim a port for a while, or for as long as a process lives
     #[command(
         after_long_help = "One of several that claim a port gets it; the others are told who has it (status 5). A claim of a process ends with the process. Any other ends when its lease runs out without a heartbeat, or when it is released. It never ends while those it is for listen.\n\nExamples:\n  freeport claim 3000                              for the project of this folder\n  freeport claim 3000 --service web --ttl 8h\n  freeport claim 3000 --pid $$ && exec npm start   for this shell, and what it becomes"
@@ -86,7 +117,7 @@ pub enum Command {
     Heartbeat(HeartbeatArgs),
     /// Give ports back, whoever has them
     #[command(
-        after_long_help = "Nothing is ended: who listens goes on listening. Of a port that was reserved and then claimed, both are given back; with --token only the claim. A port that was not reserved is told (status 3), and the others are given back all the same.\n\nExamples:\n  freeport release 3000 3001\n  freeport release 3000 --token 8f14e45fceea167a5a36dedd4bea2543"
+        after_long_help = "Nothing is ended: who listens goes on listening. Of a port that was reserved and then claimed, both are given back; with --token only the claim. A port that was not reserved is told (status 3), and the others are given back all the same.\n\nExamples:\n  freeport release 3000 3001\n  freeport release 3000 --token 8f14e45fceea167a5a36dedd4bea2543\n  freeport release --job-id $CI_JOB_ID"
     )]
     Release(ReleaseArgs),
     /// Give all ports of a project back, or those of one service

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser};
 use serde_json::Value;
 
-use crate::ipc::protocol::{GRACE_LIMIT_MS, LOG_LIMIT, SUGGEST_LIMIT};
+use crate::ipc::protocol::{GRACE_LIMIT_MS, LOG_LIMIT, PORTS_LIMIT, SUGGEST_LIMIT};
 use crate::model::reservation::{LEASE_LIMIT, NameError, check_name};
 use crate::model::settings::KEYS;
 use crate::model::text::escape;
@@ -49,6 +49,16 @@ pub fn ttl(text: &str) -> Result<u64, String> {
     Ok(ttl.as_secs())
 }
 
+/// Reads how long to wait for something.
+pub fn wait(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_secs(24 * 60 * 60);
+    let wait = time(text, "30s, 10m or 1h")?;
+    if wait > MOST {
+        return Err("it is too long: use at most 1day".to_owned());
+    }
+    Ok(wait)
+}
+
 /// Reads the name of a project or a service.
 pub fn name(text: &str) -> Result<String, NameError> {
     check_name(text).map(|()| text.to_owned())
@@ -69,6 +79,11 @@ pub fn metadata(text: &str) -> Result<Value, String> {
 /// How many ports can be suggested.
 pub fn suggestions() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=SUGGEST_LIMIT as u64)
+}
+
+/// How many ports can be drawn at once.
+pub fn drawn() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=PORTS_LIMIT as u64)
 }
 
 /// How many entries of the log can be told.

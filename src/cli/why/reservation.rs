@@ -32,7 +32,15 @@ pub fn tell(text: &mut String, view: &ReservationView, now: Timestamp) {
     if let Some(at) = view.last_heartbeat {
         line(text, "heartbeat", &ago(at));
     }
-    line(text, "hold", words::hold(view.hold));
+    let since = view
+        .held_since
+        .map(|at| format!(", since {} ({at})", ago(at)));
+    let hold = words::hold(view);
+    line(
+        text,
+        "hold",
+        &format!("{hold}{}", since.unwrap_or_default()),
+    );
     if let Some(metadata) = &view.metadata {
         let metadata = metadata.to_string();
         let shown = crate::model::text::shorten(&metadata, METADATA);

@@ -8,7 +8,7 @@ mod error;
 mod subscription;
 mod verbs;
 
-use super::protocol::{HelloReply, Reply, Request};
+use super::protocol::{HelloReply, Pool, Reply, Request};
 use super::socket::Place;
 use connection::{Connection, Failure};
 
@@ -170,6 +170,7 @@ fn is_safe_to_repeat(request: &Request) -> bool {
         | Request::Heartbeat(_)
         | Request::Allocate(_)
         | Request::Subscribe => true,
+        Request::Pool(pool) => matches!(pool, Pool::List),
         Request::Kill(kill) => kill.dry_run,
         Request::Autostart(change) => change.enable.is_none(),
         Request::Cleanup(cleanup) => cleanup.dry_run,
@@ -179,6 +180,7 @@ fn is_safe_to_repeat(request: &Request) -> bool {
         | Request::Reserve(_)
         | Request::Release(_)
         | Request::Free(_)
+        | Request::Hold(_)
         | Request::Ignore(_) => false,
     }
 }

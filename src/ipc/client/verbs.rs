@@ -3,7 +3,8 @@
 use super::{Ask as _, Client, ClientError};
 use crate::ipc::protocol::{
     Allocate, Claim, Cleanup, CleanupReply, Config, Free, Heartbeat, Kill, LeaseReply, List,
-    ListReply, Log, Query, Release, Reply, Request, Reserve, Setting, StatusReply, Suggest,
+    ListReply, Log, Pool, PoolCreate, PoolDelete, PoolDraw, PoolView, Query, Release, Reply,
+    Request, Reserve, Setting, StatusReply, Suggest,
 };
 use crate::ipc::view::ReservationView;
 use crate::model::Port;
@@ -99,6 +100,35 @@ impl Client {
     /// Gives the ports of a project back; tells what they were.
     pub fn free(&mut self, free: Free) -> Result<Vec<ReservationView>, ClientError> {
         self.reservations(Request::Free(free))
+    }
+
+    fn pool(&mut self, pool: Pool) -> Result<Vec<PoolView>, ClientError> {
+        self.typed(Request::Pool(pool), |reply| match reply {
+            Reply::Pools(told) => Some(told.pools),
+            _ => None,
+        })
+    }
+
+    /// Makes a pool.
+    pub fn create_pool(&mut self, create: PoolCreate) -> Result<Vec<PoolView>, ClientError> {
+        self.pool(Pool::Create(create))
+    }
+
+    /// Which pools there are, and who has what of them.
+    pub fn pools(&mut self) -> Result<Vec<PoolView>, ClientError> {
+        self.pool(Pool::List)
+    }
+
+    /// Removes a pool; tells what it was.
+    pub fn delete_pool(&mut self, delete: PoolDelete) -> Result<Vec<PoolView>, ClientError> {
+        self.pool(Pool::Delete(delete))
+    }
+
+    /// Draws ports of a pool for a job: all of them, or none. Where there are not enough, that is
+    /// [`ErrorCode::Exhausted`](crate::ipc::protocol::ErrorCode::Exhausted) at once: who waits asks
+    /// again, at least every two seconds.
+    pub fn draw(&mut self, draw: PoolDraw) -> Result<Vec<ReservationView>, ClientError> {
+        self.reservations(Request::Pool(Pool::Draw(draw)))
     }
 
     /// What is reserved.

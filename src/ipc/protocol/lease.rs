@@ -8,7 +8,7 @@ use crate::ipc::view::{ListenerView, ReservationView};
 use crate::model::leftover::Leftover;
 use crate::model::log::Entry;
 use crate::model::reservation::{End, LEASE_LIMIT, METADATA_LIMIT, check_name};
-use crate::model::{Port, PortRange, ProcessKey, Protocol, Timestamp};
+use crate::model::{Port, PortList, PortRange, ProcessKey, Protocol, Timestamp};
 
 /// The most entries of the log in one reply.
 pub const LOG_LIMIT: usize = 10_000;
@@ -56,6 +56,141 @@ pub struct Claim {
     /// Anything the client wants to have kept with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
+    /// The app binds the port, so that nobody else can.
+    #[serde(default, skip_serializing_if = "no")]
+    pub hold: bool,
+    /// Another port will do, where this one is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+}
+
+/// How another port is chosen, where the one that was asked for is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The ports that the service had before come first, even before the one that is asked for.
+    #[serde(default, skip_serializing_if = "no")]
+    pub remembered: bool,
+    /// Ports that were found to be in use, which the app cannot see.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub avoid: Vec<Port>,
+}
+
+/// How really a claimed port is held: told by who holds it, or asked of the app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldChange {
+    /// The port.
+    pub port: Port,
+    /// The protocol; `tcp` when absent.
+    #[serde(default = "tcp", skip_serializing_if = "is_tcp")]
+    pub protocol: Protocol,
+    /// The token of the claim, where the caller is not its process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// What is to be.
+    pub state: HoldState,
+}
+
+/// What becomes of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HoldState {
+    /// The client has bound the port; the app lets go of it.
+    Client,
+    /// The client has let go of it; the app takes it again, where it is to hold it.
+    Dropped,
+    /// The app opens its hold, so that the owner of the claim can bind the port.
+    Open,
+    /// The app closes it again.
+    Shut,
+}
+
+/// Named sets of ports, and ports drawn from them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum Pool {
+    /// Make a pool.
+    Create(PoolCreate),
+    /// Tell which there are, and who has what of them.
+    List,
+    /// Remove a pool; what was drawn from it stays with its jobs.
+    Delete(PoolDelete),
+    /// Draw ports for a job: all of them, or none.
+    Draw(PoolDraw),
+}
+
+/// A pool to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolCreate {
+    /// Its name.
+    pub name: String,
+    /// Its ports: `15000-15999,20000`.
+    pub ports: PortList,
+}
+
+/// A pool to be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolDelete {
+    /// Its name.
+    pub name: String,
+}
+
+/// Ports to be drawn for a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolDraw {
+    /// The pool.
+    pub name: String,
+    /// What the job calls itself.
+    pub job_id: String,
+    /// How many.
+    #[serde(default = "one")]
+    pub count: usize,
+    /// They have to follow each other.
+    #[serde(default, skip_serializing_if = "no")]
+    pub block: bool,
+    /// The protocol; `tcp` when absent.
+    #[serde(default = "tcp", skip_serializing_if = "is_tcp")]
+    pub protocol: Protocol,
+    /// The process that they belong to; the caller's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// How long they last without a heartbeat, in seconds; `default_lease_duration` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u64>,
+    /// Where there are not enough, the job gets a place in the queue, which it keeps for as long as
+    /// it asks again at least every two seconds.
+    #[serde(default, skip_serializing_if = "no")]
+    pub wait: bool,
+    /// The app binds them, so that nobody else can.
+    #[serde(default, skip_serializing_if = "no")]
+    pub hold: bool,
+}
+
+/// A pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolView {
+    /// Its name.
+    pub name: String,
+    /// Its ports.
+    pub ports: PortList,
+    /// How many ports it has.
+    pub size: usize,
+    /// How many of them are free.
+    pub free: usize,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What was drawn from it.
+    pub drawn: Vec<ReservationView>,
+    /// How many jobs wait for ports of it.
+    pub waiting: usize,
+    /// What is wrong with its ports: some are given out by the system, or refused by browsers.
+    pub warnings: Vec<String>,
+}
+
+/// Pools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolsReply {
+    /// They, by name. Of what was deleted: as it was before.
+    pub pools: Vec<PoolView>,
 }
 
 impl Claim {
@@ -71,6 +206,8 @@ impl Claim {
             detached: false,
             token: None,
             metadata: None,
+            hold: false,
+            fallback: None,
         }
     }
 }
@@ -94,13 +231,20 @@ pub struct Reserve {
     /// Anything the client wants to have kept with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
+    /// The app binds them, so that nobody else can.
+    #[serde(default, skip_serializing_if = "no")]
+    pub hold: bool,
 }
 
 /// Reservations and claims to be given back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// The ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<Port>,
+    /// All that was drawn from pools for this job, instead of ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
     /// Only of this protocol; of both when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
@@ -251,6 +395,9 @@ pub struct LeaseReply {
     pub token: Option<String>,
     /// Whether it was there before, and was renewed.
     pub renewed: bool,
+    /// Where another port was given than the one that was asked for: who has that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<String>,
     /// All of it.
     pub reservation: ReservationView,
 }
@@ -392,6 +539,14 @@ impl Claim {
                 "a claim belongs to a pid, or is detached, but not both",
             ));
         }
+        if let Some(fallback) = &self.fallback
+            && fallback.avoid.len() > PORTS_LIMIT
+        {
+            return Err(bad(format!(
+                "{} ports to be avoided are too many: name at most {PORTS_LIMIT}",
+                fallback.avoid.len()
+            )));
+        }
         ttl(self.ttl_s)?;
         metadata(self.metadata.as_ref())
     }
@@ -408,7 +563,34 @@ impl Reserve {
 
 impl Release {
     pub(super) fn check(&self) -> Checked {
-        ports(&self.ports)
+        match &self.job_id {
+            Some(_) if !self.ports.is_empty() => Err(bad(
+                "ports are released, or all that a job has drawn, but not both",
+            )),
+            Some(job_id) => names([Some(job_id)]),
+            None => ports(&self.ports),
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn check(&self) -> Checked {
+        match self {
+            Pool::Create(create) => names([Some(&create.name)]),
+            Pool::List => Ok(()),
+            Pool::Delete(delete) => names([Some(&delete.name)]),
+            Pool::Draw(draw) => {
+                names([Some(&draw.name), Some(&draw.job_id)])?;
+                ttl(draw.ttl_s)?;
+                match draw.count {
+                    0 => Err(bad("0 ports are none: ask for at least one")),
+                    n if n > PORTS_LIMIT => Err(bad(format!(
+                        "{n} ports are too many: ask for at most {PORTS_LIMIT}"
+                    ))),
+                    _ => Ok(()),
+                }
+            }
+        }
     }
 }
 

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 
 pub use event::{Event, StateReply};
 pub use lease::{
-    Allocate, Claim, Cleanup, CleanupReply, Config, ConfigReply, Ended, Free, Heartbeat, Ignore,
-    IgnoreReply, LOG_LIMIT, LeaseReply, LeftoverView, Log, LogReply, Query, Release,
+    Allocate, Claim, Cleanup, CleanupReply, Config, ConfigReply, Ended, Fallback, Free, Heartbeat,
+    HoldChange, HoldState, Ignore, IgnoreReply, LOG_LIMIT, LeaseReply, LeftoverView, Log, LogReply,
+    Pool, PoolCreate, PoolDelete, PoolDraw, PoolView, PoolsReply, Query, Release,
     ReservationsReply, Reserve, SUGGEST_LIMIT, Setting, Suggest, SuggestReply,
 };
 
-use super::view::ListenerView;
+use super::view::{ListenerView, ReservationView};
 use crate::model::kill::Outcome;
 use crate::model::text::{escape, shorten};
 use crate::model::{Gap, Port, Timestamp};
@@ -77,6 +78,10 @@ pub enum Request {
     Log(Log),
     /// The settings.
     Config(Config),
+    /// How really a claimed port is held.
+    Hold(HoldChange),
+    /// Named sets of ports, and ports drawn from them.
+    Pool(Pool),
     /// Do not warn of this process on this port.
     Ignore(Ignore),
     /// Everything, and then every change.
@@ -160,11 +165,14 @@ pub enum Reply {
     Kill(KillReply),
     /// To [`Request::Autostart`].
     Autostart(AutostartReply),
-    /// To [`Request::Register`], [`Request::Claim`], [`Request::Heartbeat`] and
+    /// To [`Request::Register`], [`Request::Claim`], [`Request::Heartbeat`], [`Request::Hold`] and
     /// [`Request::Allocate`].
     Lease(Box<LeaseReply>),
-    /// To [`Request::Reserve`], [`Request::Release`], [`Request::Free`] and [`Request::Query`].
+    /// To [`Request::Reserve`], [`Request::Release`], [`Request::Free`], [`Request::Query`], and to
+    /// [`Pool::Draw`].
     Reservations(ReservationsReply),
+    /// To [`Request::Pool`].
+    Pools(PoolsReply),
     /// To [`Request::Suggest`].
     Suggest(SuggestReply),
     /// To [`Request::Cleanup`].
@@ -208,6 +216,9 @@ pub struct ListReply {
     pub gaps: Vec<Gap>,
     /// The listeners, by port.
     pub listeners: Vec<ListenerView>,
+    /// The ports that are held, or are to be, and on which nobody listens: nothing else shows them.
+    #[serde(default)]
+    pub held: Vec<ReservationView>,
 }
 
 /// How the app is.
@@ -235,6 +246,12 @@ pub struct StatusReply {
     pub conflicts: usize,
     /// How many reservations there are.
     pub reservations: usize,
+    /// How many ports the app holds.
+    #[serde(default)]
+    pub held: usize,
+    /// What it is to hold and does not, by port: the first of it, each with the reason.
+    #[serde(default)]
+    pub not_held: Vec<ReservationView>,
     /// Why reservations cannot be read or written, when that is so.
     pub registry_problem: Option<String>,
     /// What could not be seen.
@@ -361,7 +378,7 @@ enum Line<'a> {
 }
 
 /// The commands, as they are written.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "HELLO",
     "PING",
     "LIST",
@@ -380,6 +397,8 @@ const COMMANDS: [&str; 20] = [
     "CLEANUP",
     "LOG",
     "CONFIG",
+    "HOLD",
+    "POOL",
     "IGNORE",
     "SUBSCRIBE",
 ];
@@ -459,6 +478,7 @@ impl Request {
             Request::Claim(claim) => claim.check(false),
             Request::Reserve(reserve) => reserve.check(),
             Request::Release(release) => release.check(),
+            Request::Pool(pool) => pool.check(),
             Request::Allocate(allocate) => allocate.check(),
             Request::Free(free) => free.check(),
             Request::Suggest(suggest) => suggest.check(),
@@ -479,7 +499,11 @@ impl Reply {
     pub fn promises(&self) -> bool {
         matches!(
             self,
-            Reply::Lease(_) | Reply::Reservations(_) | Reply::Cleanup(_) | Reply::Config(_)
+            Reply::Lease(_)
+                | Reply::Reservations(_)
+                | Reply::Pools(_)
+                | Reply::Cleanup(_)
+                | Reply::Config(_)
         )
     }
 
@@ -522,10 +546,13 @@ impl Reply {
             Request::Register(_)
             | Request::Claim(_)
             | Request::Heartbeat(_)
+            | Request::Hold(_)
             | Request::Allocate(_) => serde_json::from_str(line).map(Reply::Lease),
             Request::Reserve(_) | Request::Release(_) | Request::Free(_) | Request::Query(_) => {
                 serde_json::from_str(line).map(Reply::Reservations)
             }
+            Request::Pool(Pool::Draw(_)) => serde_json::from_str(line).map(Reply::Reservations),
+            Request::Pool(_) => serde_json::from_str(line).map(Reply::Pools),
             Request::Suggest(_) => serde_json::from_str(line).map(Reply::Suggest),
             Request::Cleanup(_) => serde_json::from_str(line).map(Reply::Cleanup),
             Request::Log(_) => serde_json::from_str(line).map(Reply::Log),

@@ -77,6 +77,34 @@ fn says(news: &News, summary: &str, body: &str, label: &str) {
 }
 
 #[test]
+fn what_is_not_held() {
+    let one = |protocol, purpose: Option<&str>, why: &str| News::NotHeld {
+        port: port(3000),
+        protocol,
+        purpose: purpose.map(str::to_owned),
+        why: why.into(),
+    };
+    let tcp = one(
+        Protocol::Tcp,
+        Some("shop web"),
+        "somebody else has it bound",
+    );
+    says(
+        &tcp,
+        "Port 3000 is not held",
+        "It is reserved for shop web, and others can bind it: somebody else has it bound.",
+        "3000 is not held",
+    );
+    says(
+        &one(Protocol::Udp, None, "no\u{7} right"),
+        "Port 3000/udp is not held",
+        "Others can bind it: no\\x07 right.",
+        "3000/udp is not held",
+    );
+    assert!(Item::of(&tcp).unwrap().note.buttons.is_empty());
+}
+
+#[test]
 fn intruders() {
     says(
         &intruder(3000, 4242),

@@ -108,7 +108,7 @@ impl Facts {
     }
 
     /// The process `pid` and its parents, nearest first, up to init.
-    fn lineage(&mut self, pid: u32) -> Arc<[Ancestor]> {
+    pub(super) fn lineage(&mut self, pid: u32) -> Arc<[Ancestor]> {
         if let Some(known) = self.lineages.get(&pid) {
             return Arc::clone(known);
         }

@@ -2,7 +2,7 @@
 
 use crate::model::Port;
 use crate::platform::unix::limits::raise_descriptor_limit_to;
-pub use crate::platform::unix::limits::user_id;
+pub use crate::platform::unix::limits::{descriptor_limit, user_id};
 
 /// The longest path that a Unix socket can have (unix(7): 108 bytes with the closing zero).
 pub const SOCKET_PATH_LIMIT: usize = 107;

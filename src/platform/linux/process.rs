@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use super::facts::{Facts, identity};
 use super::holders;
 use super::proc_pid::Stat;
-use crate::model::{Process, ProcessKey, SocketId};
+use crate::model::{Ancestor, Process, ProcessKey, SocketId};
 use crate::platform::Signal;
 use crate::platform::unix::family;
 pub use crate::platform::unix::signal::SignalError;
@@ -113,6 +113,11 @@ pub fn descendants(key: ProcessKey) -> Vec<Arc<Process>> {
 /// `pid` and the pids above it, up to init.
 pub fn lineage(pid: u32) -> Vec<u32> {
     family::lineage(pid, |pid| identity(pid).map(|(_, parent)| parent))
+}
+
+/// The process `pid` and those above it, nearest first, with their names and command lines.
+pub fn ancestors(pid: u32) -> Arc<[Ancestor]> {
+    Facts::default().lineage(pid)
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ const IPPROTO_UDP: u8 = 17;
 // include/net/tcp_states.h; an unconnected UDP socket is in TCP_CLOSE.
 const TCP_CLOSE: u32 = 7;
 const TCP_LISTEN: u32 = 10;
+// A TCP socket that is bound and neither listens nor is connected; known since Linux 6.8.
+const TCP_BOUND_INACTIVE: u32 = 13;
 
 /// An open netlink socket with its buffer, kept between dumps.
 pub(super) struct SockDiag {
@@ -78,13 +80,27 @@ impl SockDiag {
         into: &mut Vec<Socket>,
     ) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
+        self.ask(&request(protocol, family, self.sequence), protocol, into)
+    }
+
+    /// Appends the TCP sockets of one family that listen, and those that are merely bound to a
+    /// port, as far as the kernel tells of those.
+    pub(super) fn dump_bound(&mut self, family: Family, into: &mut Vec<Socket>) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut request = request(Protocol::Tcp, family, self.sequence);
+        let states: u32 = 1 << TCP_LISTEN | 1 << TCP_BOUND_INACTIVE;
+        request[HEADER + 4..HEADER + 8].copy_from_slice(&states.to_ne_bytes());
+        self.ask(&request, Protocol::Tcp, into)
+    }
+
+    fn ask(
+        &mut self,
+        request: &[u8; REQUEST],
+        protocol: Protocol,
+        into: &mut Vec<Socket>,
+    ) -> io::Result<()> {
         let kernel = SocketAddrNetlink::new(0, 0);
-        sendto(
-            &self.socket,
-            &request(protocol, family, self.sequence),
-            SendFlags::empty(),
-            &kernel,
-        )?;
+        sendto(&self.socket, request, SendFlags::empty(), &kernel)?;
         loop {
             let (_, length) = recv(&self.socket, &mut *self.buffer, RecvFlags::TRUNC)?;
             if length > self.buffer.len() {

@@ -116,7 +116,7 @@ impl Facts {
     }
 
     /// The process `pid` and its parents, nearest first, up to launchd.
-    fn lineage(&mut self, pid: u32) -> Arc<[Ancestor]> {
+    pub(super) fn lineage(&mut self, pid: u32) -> Arc<[Ancestor]> {
         let mut chain = Vec::new();
         let mut next = pid;
         while next != 0 && chain.len() < DEPTH_LIMIT {

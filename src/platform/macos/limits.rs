@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use super::kernel;
 use crate::model::Port;
 use crate::platform::unix::limits::raise_descriptor_limit_to;
-pub use crate::platform::unix::limits::user_id;
+pub use crate::platform::unix::limits::{descriptor_limit, user_id};
 
 /// The longest path that a Unix socket can have (unix(4): 104 bytes with the closing zero).
 pub const SOCKET_PATH_LIMIT: usize = 103;

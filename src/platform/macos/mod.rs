@@ -7,10 +7,13 @@
     reason = "some calls of macOS have no safe wrapper; each block says why it holds"
 )]
 
+pub mod abstract_socket;
 pub mod autostart;
 pub mod boot;
+pub mod child;
 pub mod claimant;
 mod facts;
+pub mod hold;
 mod holders;
 mod kernel;
 pub mod leftover;
@@ -21,6 +24,9 @@ pub mod peer;
 pub mod process;
 pub mod reach;
 pub mod scanner;
+pub mod seam;
 pub mod status;
+pub mod subreaper;
 mod table;
+pub mod vacancy;
 pub mod watch;

@@ -9,7 +9,7 @@ use rustix::process::{Pid, kill_process};
 
 use super::facts::{self, Facts, identity, parent};
 use super::{holders, watch};
-use crate::model::{Process, ProcessKey, SocketId};
+use crate::model::{Ancestor, Process, ProcessKey, SocketId};
 use crate::platform::Signal;
 use crate::platform::unix::family;
 pub use crate::platform::unix::signal::SignalError;
@@ -118,6 +118,11 @@ pub fn descendants(key: ProcessKey) -> Vec<Arc<Process>> {
 /// `pid` and the pids above it, up to launchd.
 pub fn lineage(pid: u32) -> Vec<u32> {
     family::lineage(pid, parent)
+}
+
+/// The process `pid` and those above it, nearest first, with their names and command lines.
+pub fn ancestors(pid: u32) -> Arc<[Ancestor]> {
+    Facts::default().lineage(pid)
 }
 
 #[cfg(test)]

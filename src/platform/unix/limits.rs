@@ -7,6 +7,11 @@ pub fn user_id() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// How many descriptors this process may have; `None` when there is no limit.
+pub fn descriptor_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 /// Raises the number of descriptors that the process may have to `most`, or to what it may have
 /// at most when that is less.
 pub fn raise_descriptor_limit_to(most: u64) {

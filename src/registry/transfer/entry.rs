@@ -3,7 +3,9 @@
 use serde::Deserialize;
 
 use super::field::{Date, Metadata, Name, PortField, Text, Ttl};
-use crate::model::reservation::{Hold, Lease, LeaseOwner, ReservationKey, Status};
+use crate::model::reservation::{
+    Drawn, HeldBy, Hold, Lease, LeaseOwner, ReservationKey, Status, check_name,
+};
 use crate::model::{Port, ProcessKey, Protocol, Reservation, Timestamp};
 
 /// A reservation in a file.
@@ -22,6 +24,10 @@ pub(super) struct Entry {
     pub(super) last_heartbeat: Option<Timestamp>,
     pub(super) status: Status,
     pub(super) hold: Hold,
+    pub(super) held_by: Option<HeldBy>,
+    pub(super) keep_held: bool,
+    pub(super) reserved_service: Option<String>,
+    pub(super) drawn: Option<Drawn>,
     pub(super) token: Option<String>,
     pub(super) owner: Option<LeaseOwner>,
     /// Whether it is of the form that people write: `web = 3000`.
@@ -31,6 +37,11 @@ pub(super) struct Entry {
 /// Whether a reservation without this lease and this token stays when nothing is said of that.
 pub(super) fn is_kept(has_lease: bool, has_token: bool) -> bool {
     !has_lease && !has_token
+}
+
+/// The service that it was reserved for, where nothing is said of that.
+pub(super) fn usual_reserved_service(kept: bool, service: Option<&String>) -> Option<String> {
+    service.filter(|_| kept).cloned()
 }
 
 /// The status of a reservation where nothing is said of it.
@@ -48,6 +59,7 @@ impl Entry {
         Entry {
             key: (port, Protocol::Tcp),
             project: Some(project),
+            reserved_service: Some(service.clone()),
             service: Some(service),
             metadata: None,
             uid: None,
@@ -57,6 +69,9 @@ impl Entry {
             last_heartbeat: None,
             status: Status::Reserved,
             hold: Hold::Advisory,
+            held_by: None,
+            keep_held: false,
+            drawn: None,
             token: None,
             owner: None,
             is_plain: true,
@@ -76,6 +91,10 @@ impl Entry {
             kept: self.kept,
             status: self.status,
             hold: self.hold,
+            held_by: self.held_by,
+            keep_held: self.keep_held,
+            reserved_service: self.reserved_service.clone(),
+            drawn: self.drawn.clone(),
             metadata: self.metadata.clone(),
             created_at: self.created_at.unwrap_or(now),
             last_heartbeat: self.last_heartbeat,
@@ -91,6 +110,9 @@ impl Entry {
                 last_heartbeat: None,
                 status: Status::Reserved,
                 hold: Hold::Advisory,
+                held_by: None,
+                service: self.reserved_service.clone(),
+                drawn: None,
                 token: None,
                 owner: None,
                 ..self
@@ -116,6 +138,11 @@ pub(super) struct Table {
     last_heartbeat: Option<Date>,
     status: Option<Status>,
     hold: Option<Hold>,
+    held_by: Option<HeldBy>,
+    keep_held: Option<bool>,
+    reserved_service: Option<String>,
+    pool: Option<Name>,
+    job_id: Option<Text>,
     uid: Option<u32>,
     token: Option<Text>,
     owner: Option<Owner>,
@@ -142,20 +169,39 @@ impl TryFrom<Table> for Entry {
         if table.owner.is_some() && !has_token {
             return Err("an owner goes with a token: write both, or neither");
         }
+        let kept = table
+            .kept
+            .unwrap_or_else(|| is_kept(lease.is_some(), has_token));
+        let service = table.service.map(|Name(name)| name);
+        let reserved_service = match table.reserved_service {
+            Some(none) if none.is_empty() => None,
+            Some(name) if check_name(&name).is_err() => {
+                return Err("reserved_service is no name of a service");
+            }
+            None => usual_reserved_service(kept, service.as_ref()),
+            named => named,
+        };
+        let drawn = match (table.pool, table.job_id) {
+            (Some(Name(pool)), Some(Text(job_id))) => Some(Drawn { pool, job_id }),
+            (None, None) => None,
+            _ => return Err("pool and job_id go together: write both, or neither"),
+        };
         Ok(Entry {
             key: (table.port.0, table.protocol.unwrap_or(Protocol::Tcp)),
             project: table.project.map(|Name(name)| name),
-            service: table.service.map(|Name(name)| name),
+            service,
             metadata: table.metadata.map(|Metadata(text)| text),
             uid: table.uid,
             created_at: table.created_at.map(|Date(time)| time),
             lease,
-            kept: table
-                .kept
-                .unwrap_or_else(|| is_kept(lease.is_some(), has_token)),
+            kept,
             last_heartbeat: table.last_heartbeat.map(|Date(time)| time),
             status: table.status.unwrap_or_else(|| usual_status(has_token)),
             hold: table.hold.unwrap_or(Hold::Advisory),
+            held_by: table.held_by,
+            keep_held: table.keep_held.unwrap_or(false),
+            reserved_service,
+            drawn,
             token: table.token.map(|Text(text)| text),
             owner: table.owner.map(|owner| LeaseOwner {
                 key: owner.process,

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::entry::{is_kept, usual_status};
+use super::entry::{is_kept, usual_reserved_service, usual_status};
 use super::field::VERSION;
 use super::quote::{key, string};
-use crate::model::reservation::{Hold, LeaseOwner};
+use crate::model::reservation::{Drawn, HeldBy, Hold, LeaseOwner};
 use crate::model::settings::{Kind, Settings, find};
 use crate::model::{Protocol, Reservation, Timestamp};
 use crate::registry::backup::dated;
@@ -53,7 +53,7 @@ fn settings(text: &mut String, settings: &Settings) {
         match find(name).map(|key| key.kind) {
             Ok(Kind::Seconds(..) | Kind::Number(..) | Kind::Switch) => line(text, name, value),
             Ok(Kind::Ports) => line(text, name, format_args!("[{}]", value.replace(',', ", "))),
-            Ok(Kind::Range) | Err(_) => line(text, name, string(value)),
+            Ok(Kind::Range | Kind::List | Kind::Socket) | Err(_) => line(text, name, string(value)),
         }
     }
 }
@@ -83,6 +83,19 @@ fn reservation(text: &mut String, row: &Reservation, uid: u32) {
     }
     if row.hold != Hold::Advisory {
         line(text, "hold", string(row.hold.word()));
+    }
+    optional(text, "held_by", row.held_by.map(HeldBy::word));
+    if row.keep_held {
+        line(text, "keep_held", true);
+    }
+    if row.reserved_service != usual_reserved_service(row.kept, row.service.as_ref()) {
+        // An empty one says that it was reserved for no service in particular.
+        let service = row.reserved_service.as_deref().unwrap_or_default();
+        line(text, "reserved_service", string(service));
+    }
+    if let Some(Drawn { pool, job_id }) = &row.drawn {
+        line(text, "pool", string(pool));
+        line(text, "job_id", string(job_id));
     }
     if row.uid != uid {
         line(text, "uid", row.uid);

@@ -32,6 +32,14 @@ pub struct Import {
 }
 
 impl Import {
+    /// Whether it brings nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+            && self.settings.iter().next().is_none()
+            && self.history.is_empty()
+            && self.pools.is_empty()
+    }
+
     /// How many reservations it brings.
     pub fn reservations(&self) -> usize {
         self.entries.len()

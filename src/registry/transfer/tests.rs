@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::*;
 use crate::model::log::{Happened, Wanted};
 use crate::model::reservation::tests::reserved;
-use crate::model::reservation::{Hold, Lease, LeaseOwner, RESERVATIONS_LIMIT, Status};
+use crate::model::reservation::{
+    Drawn, HeldBy, Hold, Lease, LeaseOwner, RESERVATIONS_LIMIT, Status,
+};
 use crate::model::{Port, ProcessKey, Protocol, Reservation};
 use crate::registry::Registry;
 use crate::registry::fixture::{ASKER, Folder, at, change, claimed, clock, content, fill};
@@ -223,6 +225,13 @@ fn arbitrary(port: u16, random: &mut impl FnMut(u32) -> u32) -> Reservation {
         kept: random(2) == 0,
         status: statuses[random(4) as usize],
         hold: [Hold::Advisory, Hold::Held, Hold::HandedOver][random(3) as usize],
+        held_by: [None, Some(HeldBy::App), Some(HeldBy::Client)][random(3) as usize],
+        keep_held: random(2) == 0,
+        reserved_service: [None, Some("web".to_owned())][random(2) as usize].clone(),
+        drawn: (random(2) == 0).then(|| Drawn {
+            pool: "ci".to_owned(),
+            job_id: random(u32::MAX).to_string(),
+        }),
         metadata: (random(2) == 0).then(|| metadata[random(6) as usize].to_owned()),
         created_at: time(random(u32::MAX)),
         last_heartbeat: (random(2) == 0).then(|| time(random(u32::MAX))),
@@ -268,6 +277,7 @@ fn people_write_services_and_ports() {
     assert_eq!((done.added, done.unchanged), (3, 0));
     let expected = Reservation {
         service: Some("api v2".into()),
+        reserved_service: Some("api v2".into()),
         created_at: at(2000),
         ..reserved(3001, "shop")
     };

@@ -3,9 +3,9 @@
 use super::View;
 use super::item::{Action, Item, Meant};
 use super::row::button;
-use super::words::{claimant, duration, left, purpose, spot};
+use super::words::{claimant, duration, hold, hold_mark, left, purpose, spot};
 use crate::ipc::view::ReservationView;
-use crate::model::reservation::{Hold, Status};
+use crate::model::reservation::Status;
 use crate::tray::contents::Reserved;
 
 /// The entry of a reservation.
@@ -13,6 +13,7 @@ pub fn reservation(reserved: &Reserved<'_>, view: &View) -> Item {
     let shown = reserved.view;
     let spot = spot(shown.port, shown.protocol);
     let mut parts = vec![purpose(shown), shown.status.word().to_owned()];
+    parts.extend(hold_mark(shown).map(str::to_owned));
     parts.extend(left(shown, view.now));
     if reserved.gone {
         parts.push("released".to_owned());
@@ -39,16 +40,11 @@ fn told(shown: &ReservationView, view: &View) -> Vec<Item> {
         Some(expires) => format!("expires in {}", duration(view.now.age(expires))),
         None => "does not expire".to_owned(),
     };
-    let hold = match shown.hold {
-        Hold::Advisory => "advisory: others can still bind it",
-        Hold::Held => "held: nobody else can bind it",
-        Hold::HandedOver => "handed over: whom it is for listens",
-    };
     let lines = [
         claimant(shown).map(|claimant| format!("claimed by {claimant}")),
         Some(format!("made {made} ago")),
         Some(lasts),
-        Some(hold.to_owned()),
+        Some(hold(shown)),
     ];
     lines.into_iter().flatten().map(Item::Info).collect()
 }

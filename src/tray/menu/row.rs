@@ -100,7 +100,13 @@ fn reserved(row: &Row<'_>, view: &View) -> Option<String> {
     let left = left(reservation, view.now)
         .map(|left| format!(" · {left}"))
         .unwrap_or_default();
-    Some(format!("{warning}reserved for {told}{claimant}{left}"))
+    let hold = match reservation.held_by {
+        Some(_) => " · held",
+        None => "",
+    };
+    Some(format!(
+        "{warning}reserved for {told}{claimant}{hold}{left}"
+    ))
 }
 
 /// What can be done about the reservation of its port.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::ipc::view::ReservationView;
-use crate::model::reservation::Status;
+use crate::model::reservation::{HeldBy, Hold, Status};
 use crate::model::text::{escape, shorten, tilde};
 use crate::model::time::{long_age, short_age};
 use crate::model::{Port, Process, Protocol, Timestamp};
@@ -55,6 +55,33 @@ pub fn claimant(reservation: &ReservationView) -> Option<String> {
     let pid = reservation.pid?;
     let name = name(reservation.name.as_deref().unwrap_or("a process"));
     Some(format!("{name} (pid {pid})"))
+}
+
+/// How a port that is to be held is marked.
+pub fn hold_mark(reservation: &ReservationView) -> Option<&'static str> {
+    match (reservation.hold, &reservation.not_held) {
+        (Hold::Held, _) => Some("held"),
+        (Hold::Advisory, Some(_)) => Some("not held"),
+        (Hold::Advisory, None) | (Hold::HandedOver, _) => None,
+    }
+}
+
+/// How really a port is held, and by whom.
+pub fn hold(reservation: &ReservationView) -> String {
+    let by = match reservation.held_by {
+        Some(HeldBy::Client) => {
+            claimant(reservation).unwrap_or_else(|| "who claimed it".to_owned())
+        }
+        _ => "Freeport".to_owned(),
+    };
+    match (reservation.hold, &reservation.not_held) {
+        (Hold::Advisory, None) => "advisory: others can still bind it".to_owned(),
+        (Hold::Advisory, Some(why)) => {
+            format!("⚠ not held: {}", shorten(&escape(why), COMMAND))
+        }
+        (Hold::Held, _) => format!("held by {by}: nobody else can bind it"),
+        (Hold::HandedOver, _) => format!("handed over: whom it is for listens · held by {by}"),
+    }
 }
 
 /// How long a reservation lasts if nothing happens, where that is known: `52m left`.
@@ -108,5 +135,51 @@ pub fn count(number: usize, one: &str, several: &str) -> String {
     match number {
         1 => format!("1 {one}"),
         n => format!("{n} {several}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tray::scene;
+
+    #[test]
+    fn how_a_port_is_held_is_marked_and_told() {
+        let held = |level, by, not_held: Option<&str>| ReservationView {
+            hold: level,
+            held_by: by,
+            not_held: not_held.map(str::to_owned),
+            ..scene::claim(3000, 42)
+        };
+        for (view, mark, told) in [
+            (
+                held(Hold::Advisory, None, None),
+                None,
+                "advisory: others can still bind it",
+            ),
+            (
+                held(Hold::Advisory, None, Some("somebody else has it bound")),
+                Some("not held"),
+                "⚠ not held: somebody else has it bound",
+            ),
+            (
+                held(Hold::Held, Some(HeldBy::App), None),
+                Some("held"),
+                "held by Freeport: nobody else can bind it",
+            ),
+            (
+                held(Hold::Held, Some(HeldBy::Client), None),
+                Some("held"),
+                "held by node (pid 42): nobody else can bind it",
+            ),
+            (
+                held(Hold::HandedOver, Some(HeldBy::App), None),
+                None,
+                "handed over: whom it is for listens · held by Freeport",
+            ),
+        ] {
+            assert_eq!(hold_mark(&view), mark, "{told}");
+            assert_eq!(hold(&view), told);
+        }
     }
 }

@@ -1,0 +1,126 @@
+//! The seam, which macOS has nothing for: there never is one.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::hold::PortHold;
+use crate::model::Protocol;
+
+/// Why a bind was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The system refuses that address to the socket.
+    #[error("{0}")]
+    Refused(#[source] io::Error),
+    /// The caller's socket cannot be bound from here.
+    #[error("its socket cannot be bound for it: {0}")]
+    Impossible(#[source] io::Error),
+}
+
+impl BindError {
+    /// Whether somebody else has the port.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, BindError::Refused(error) if error.kind() == io::ErrorKind::AddrInUse)
+    }
+
+    /// The number of the error, to refuse a call with.
+    pub fn errno(&self) -> i32 {
+        let (BindError::Refused(error) | BindError::Impossible(error)) = self;
+        error.raw_os_error().unwrap_or(libc::EACCES)
+    }
+}
+
+/// The binds of a tree of processes: on macOS nobody's.
+#[derive(Debug)]
+pub struct Seam(Infallible);
+
+impl Seam {
+    /// Whether this system has what the seam needs: no.
+    pub fn is_supported() -> bool {
+        false
+    }
+
+    /// The next bind that waits.
+    pub fn receive(&self) -> io::Result<Option<BindCall>> {
+        match self.0 {}
+    }
+}
+
+impl AsFd for Seam {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self.0 {}
+    }
+}
+
+/// A trapped bind.
+#[derive(Debug)]
+pub struct BindCall(Infallible);
+
+impl BindCall {
+    /// The process that made it.
+    pub fn pid(&self) -> u32 {
+        match self.0 {}
+    }
+
+    /// Where it wants to be bound, and with which protocol.
+    pub fn wanted(&self) -> Option<(SocketAddr, Protocol)> {
+        match self.0 {}
+    }
+
+    /// Why it could not be read what it wants.
+    pub fn obstacle(&self) -> Option<&io::Error> {
+        match self.0 {}
+    }
+
+    /// Whether the caller itself has set SO_REUSEPORT.
+    pub fn is_shared(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Binds the caller's socket to this address.
+    pub fn try_bind(&self, _: SocketAddr, _beside: Option<&PortHold>) -> Result<(), BindError> {
+        match self.0 {}
+    }
+
+    /// Tells the caller that its socket is bound.
+    pub fn accept(self) {
+        match self.0 {}
+    }
+
+    /// Tells the caller that its bind failed with this errno.
+    pub fn refuse(self, _errno: i32) {
+        match self.0 {}
+    }
+
+    /// Lets the system do what the caller asked for.
+    pub fn pass_on(self) {
+        match self.0 {}
+    }
+}
+
+/// What would bring a seam to a program that is started.
+pub(in crate::platform) struct Giver(Infallible);
+
+/// What would take it.
+pub(in crate::platform) struct Taker(Infallible);
+
+/// Both ends: an error that says why there are none.
+pub(in crate::platform) fn pair(_lowest: i32) -> io::Result<(Giver, Taker)> {
+    Err(io::Error::other("macOS cannot tell of calls"))
+}
+
+impl Giver {
+    /// Gives the seam away.
+    pub(in crate::platform) fn give(&mut self) {
+        match self.0 {}
+    }
+}
+
+impl Taker {
+    /// Takes the seam.
+    pub(in crate::platform) fn take(self) -> Result<Seam, String> {
+        match self.0 {}
+    }
+}

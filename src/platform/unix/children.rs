@@ -1,0 +1,85 @@
+//! What becomes of the children of this process: the one it started, and those it was left.
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildEnd {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+}
+
+impl ChildEnd {
+    /// Whether it ended as programs do that did what they were asked.
+    pub fn is_success(self) -> bool {
+        self == ChildEnd::Exited(0)
+    }
+
+    pub(super) fn of(status: WaitStatus) -> Option<ChildEnd> {
+        let exited = status.exit_status().map(ChildEnd::Exited);
+        exited.or_else(|| status.terminating_signal().map(ChildEnd::Signalled))
+    }
+}
+
+/// What became of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It ended, and was waited for.
+    Ended(ChildEnd),
+    /// It was stopped by this signal.
+    Stopped(i32),
+    /// It goes on.
+    Continued,
+}
+
+/// What there is to know of the children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Of this one, something.
+    Of(u32, Change),
+    /// Nothing new.
+    Nothing,
+    /// There is no child any more: of a process that keeps all that is left of its tree, that tree
+    /// is gone.
+    NoneLeft,
+}
+
+/// What is new of the children of this process; one that has ended is waited for by this.
+pub fn news() -> News {
+    let options = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+    loop {
+        match wait(options) {
+            Ok(Some((pid, status))) => {
+                let Ok(pid) = u32::try_from(pid.as_raw_nonzero().get()) else {
+                    continue;
+                };
+                if let Some(change) = change(status) {
+                    return News::Of(pid, change);
+                }
+            }
+            Ok(None) => return News::Nothing,
+            Err(Errno::INTR) => {}
+            Err(_) => return News::NoneLeft,
+        }
+    }
+}
+
+fn change(status: WaitStatus) -> Option<Change> {
+    if status.continued() {
+        return Some(Change::Continued);
+    }
+    let stopped = status.stopping_signal().map(Change::Stopped);
+    stopped.or_else(|| ChildEnd::of(status).map(Change::Ended))
+}
+
+/// Sends a signal, by number, to a child that was not waited for yet: nobody else has its pid.
+pub fn signal_child(pid: u32, signal: i32) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    if let (Some(pid), Some(signal)) = (pid, Signal::from_named_raw(signal)) {
+        // It has ended, or has become another user's: nothing more can be done about it.
+        let _ = kill_process(pid, signal);
+    }
+}
