@@ -37,12 +37,6 @@ fn start(kind: &str, home: &Home, asked: u16, number: u16) -> Option<Tree> {
 #[track_caller]
 pub fn up(tree: &mut Tree) -> String {
     let number = tree.hold.port().get();
-    up_at(tree, number)
-}
-
-/// The same of another port.
-#[track_caller]
-pub fn up_at(tree: &mut Tree, number: u16) -> String {
     // The server may be in a bind, which has to be answered, while it is asked.
     let (teller, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || teller.send(wait_for("the server", || answer(v4(number)))));
