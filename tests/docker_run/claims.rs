@@ -205,7 +205,6 @@ fn of_several_at_once_each_gets_its_own() {
         every.dedup();
         assert_eq!(every.len(), 12, "{all:?}");
         assert!(all.iter().all(|row| row.1 == row.0 + 1), "{all:?}");
-        assert!(all.contains(&(p, p + 1)), "{all:?}");
     });
 }
 
