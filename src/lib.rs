@@ -50,7 +50,7 @@
 //! # Where to add things
 //!
 //! A verb is a file in `cli/`, a variant of [`Request`] and an arm in [`engine`]. A known service is
-//! a row in `model/service/table.rs`, a setting one in `model/settings.rs`. A migration is a new file in
+//! a row in `model/service/table.rs`, a framework that `run` tells its port one in `run/frameworks.rs`, a setting one in `model/settings.rs`. A migration is a new file in
 //! `registry/migrations/`; those that were released are never changed. A system is a folder in
 //! `platform/` and one in `tray/`.
 

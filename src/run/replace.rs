@@ -99,16 +99,20 @@ mod tests {
         })
     }
 
-    #[test]
-    fn only_the_same_service_of_the_same_project_is_replaced() {
-        let want = Want {
+    fn want() -> Want {
+        Want {
             service: Some("web".into()),
             port: Port::new(3000).unwrap(),
             protocol: Protocol::Tcp,
             remembered: false,
             policy: Policy::Replace,
             hold: HoldMode::Seam,
-        };
+        }
+    }
+
+    #[test]
+    fn only_the_same_service_of_the_same_project_is_replaced() {
+        let want = want();
         let same = |old: &ListenerView| is_same(old, &want, Some("shop"));
         assert!(same(&listener("shop", row("shop", "web"), Value::Null)));
         assert!(!same(&listener("shop", row("shop", "api"), Value::Null)));
@@ -133,14 +137,7 @@ mod tests {
 
     #[test]
     fn without_a_project_nothing_is_replaced() {
-        let want = Want {
-            service: Some("web".into()),
-            port: Port::new(3000).unwrap(),
-            protocol: Protocol::Tcp,
-            remembered: false,
-            policy: Policy::Replace,
-            hold: HoldMode::Seam,
-        };
+        let want = want();
         let old = listener("shop", row("shop", "web"), Value::Null);
         assert!(!is_same(&old, &want, None));
         let others = ListenerView {

@@ -8,22 +8,22 @@ use crate::ipc::view::{ListenerView, ReservationView};
 use crate::model::leftover::Leftover;
 use crate::model::log::Entry;
 use crate::model::reservation::{End, LEASE_LIMIT, METADATA_LIMIT, check_name};
-use crate::model::{Port, PortList, PortRange, ProcessKey, Protocol, Timestamp};
+use crate::model::{Port, PortRange, ProcessKey, Protocol, Timestamp};
 
 /// The most entries of the log in one reply.
 pub const LOG_LIMIT: usize = 10_000;
 /// The most ports that are suggested at once.
 pub const SUGGEST_LIMIT: usize = 256;
 
-fn tcp() -> Protocol {
+pub(super) fn tcp() -> Protocol {
     Protocol::Tcp
 }
 
-fn is_tcp(protocol: &Protocol) -> bool {
+pub(super) fn is_tcp(protocol: &Protocol) -> bool {
     *protocol == Protocol::Tcp
 }
 
-fn no(flag: &bool) -> bool {
+pub(super) fn no(flag: &bool) -> bool {
     !flag
 }
 
@@ -102,95 +102,6 @@ pub enum HoldState {
     Open,
     /// The app closes it again.
     Shut,
-}
-
-/// Named sets of ports, and ports drawn from them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "lowercase")]
-pub enum Pool {
-    /// Make a pool.
-    Create(PoolCreate),
-    /// Tell which there are, and who has what of them.
-    List,
-    /// Remove a pool; what was drawn from it stays with its jobs.
-    Delete(PoolDelete),
-    /// Draw ports for a job: all of them, or none.
-    Draw(PoolDraw),
-}
-
-/// A pool to be made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolCreate {
-    /// Its name.
-    pub name: String,
-    /// Its ports: `15000-15999,20000`.
-    pub ports: PortList,
-}
-
-/// A pool to be removed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolDelete {
-    /// Its name.
-    pub name: String,
-}
-
-/// Ports to be drawn for a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolDraw {
-    /// The pool.
-    pub name: String,
-    /// What the job calls itself.
-    pub job_id: String,
-    /// How many.
-    #[serde(default = "one")]
-    pub count: usize,
-    /// They have to follow each other.
-    #[serde(default, skip_serializing_if = "no")]
-    pub block: bool,
-    /// The protocol; `tcp` when absent.
-    #[serde(default = "tcp", skip_serializing_if = "is_tcp")]
-    pub protocol: Protocol,
-    /// The process that they belong to; the caller's when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
-    /// How long they last without a heartbeat, in seconds; `default_lease_duration` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl_s: Option<u64>,
-    /// Where there are not enough, the job gets a place in the queue, which it keeps for as long as
-    /// it asks again at least every two seconds.
-    #[serde(default, skip_serializing_if = "no")]
-    pub wait: bool,
-    /// The app binds them, so that nobody else can.
-    #[serde(default, skip_serializing_if = "no")]
-    pub hold: bool,
-}
-
-/// A pool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolView {
-    /// Its name.
-    pub name: String,
-    /// Its ports.
-    pub ports: PortList,
-    /// How many ports it has.
-    pub size: usize,
-    /// How many of them are free.
-    pub free: usize,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// What was drawn from it.
-    pub drawn: Vec<ReservationView>,
-    /// How many jobs wait for ports of it.
-    pub waiting: usize,
-    /// What is wrong with its ports: some are given out by the system, or refused by browsers.
-    pub warnings: Vec<String>,
-}
-
-/// Pools.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolsReply {
-    /// They, by name. Of what was deleted: as it was before.
-    pub pools: Vec<PoolView>,
 }
 
 impl Claim {
@@ -315,7 +226,7 @@ pub struct Suggest {
     pub block: bool,
 }
 
-fn one() -> usize {
+pub(super) fn one() -> usize {
     1
 }
 
@@ -483,20 +394,20 @@ pub struct IgnoreReply {
     pub ignored: bool,
 }
 
-type Checked = Result<(), ErrorReply>;
+pub(super) type Checked = Result<(), ErrorReply>;
 
-fn bad(message: impl Into<String>) -> ErrorReply {
+pub(super) fn bad(message: impl Into<String>) -> ErrorReply {
     ErrorReply::new(ErrorCode::BadRequest, message)
 }
 
-fn names<'a>(names: impl IntoIterator<Item = Option<&'a String>>) -> Checked {
+pub(super) fn names<'a>(names: impl IntoIterator<Item = Option<&'a String>>) -> Checked {
     names
         .into_iter()
         .flatten()
         .try_for_each(|name| check_name(name).map_err(|error| bad(error.to_string())))
 }
 
-fn ttl(ttl_s: Option<u64>) -> Checked {
+pub(super) fn ttl(ttl_s: Option<u64>) -> Checked {
     match ttl_s {
         Some(0) => Err(bad("a lease of 0 s is none: use at least 1 s")),
         Some(seconds) if seconds > LEASE_LIMIT.as_secs() => Err(bad(format!(
@@ -569,27 +480,6 @@ impl Release {
             )),
             Some(job_id) => names([Some(job_id)]),
             None => ports(&self.ports),
-        }
-    }
-}
-
-impl Pool {
-    pub(super) fn check(&self) -> Checked {
-        match self {
-            Pool::Create(create) => names([Some(&create.name)]),
-            Pool::List => Ok(()),
-            Pool::Delete(delete) => names([Some(&delete.name)]),
-            Pool::Draw(draw) => {
-                names([Some(&draw.name), Some(&draw.job_id)])?;
-                ttl(draw.ttl_s)?;
-                match draw.count {
-                    0 => Err(bad("0 ports are none: ask for at least one")),
-                    n if n > PORTS_LIMIT => Err(bad(format!(
-                        "{n} ports are too many: ask for at most {PORTS_LIMIT}"
-                    ))),
-                    _ => Ok(()),
-                }
-            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod event;
 mod lease;
+mod pool;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,9 @@ pub use event::{Event, StateReply};
 pub use lease::{
     Allocate, Claim, Cleanup, CleanupReply, Config, ConfigReply, Ended, Fallback, Free, Heartbeat,
     HoldChange, HoldState, Ignore, IgnoreReply, LOG_LIMIT, LeaseReply, LeftoverView, Log, LogReply,
-    Pool, PoolCreate, PoolDelete, PoolDraw, PoolView, PoolsReply, Query, Release,
-    ReservationsReply, Reserve, SUGGEST_LIMIT, Setting, Suggest, SuggestReply,
+    Query, Release, ReservationsReply, Reserve, SUGGEST_LIMIT, Setting, Suggest, SuggestReply,
 };
+pub use pool::{Pool, PoolCreate, PoolDelete, PoolDraw, PoolView, PoolsReply};
 
 use super::view::{ListenerView, ReservationView};
 use crate::model::kill::Outcome;

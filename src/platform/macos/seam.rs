@@ -7,30 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::hold::PortHold;
 use crate::model::Protocol;
-
-/// Why a bind was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// The system refuses that address to the socket.
-    #[error("{0}")]
-    Refused(#[source] io::Error),
-    /// The caller's socket cannot be bound from here.
-    #[error("its socket cannot be bound for it: {0}")]
-    Impossible(#[source] io::Error),
-}
-
-impl BindError {
-    /// Whether somebody else has the port.
-    pub fn is_in_use(&self) -> bool {
-        matches!(self, BindError::Refused(error) if error.kind() == io::ErrorKind::AddrInUse)
-    }
-
-    /// The number of the error, to refuse a call with.
-    pub fn errno(&self) -> i32 {
-        let (BindError::Refused(error) | BindError::Impossible(error)) = self;
-        error.raw_os_error().unwrap_or(libc::EACCES)
-    }
-}
+pub use crate::platform::unix::bind_error::BindError;
 
 /// The binds of a tree of processes: on macOS nobody's.
 #[derive(Debug)]

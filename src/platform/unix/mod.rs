@@ -1,5 +1,6 @@
 //! What Linux and macOS have in common.
 
+pub mod bind_error;
 pub mod caught;
 pub mod children;
 pub mod family;

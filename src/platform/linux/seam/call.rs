@@ -20,32 +20,7 @@ use super::notify::{self, Answer, Request};
 use crate::model::{Address, Port, Protocol};
 use crate::platform::linux::bound;
 use crate::platform::linux::hold::PortHold;
-
-/// Why a bind was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// The system refuses that address to the socket, as it would refuse it to the caller: it can
-    /// be refused with this errno ([`BindError::errno`]), or bound to another address.
-    #[error("{0}")]
-    Refused(#[source] io::Error),
-    /// The caller's socket cannot be bound from here. Only the caller itself can, once the gate of
-    /// the port is open.
-    #[error("its socket cannot be bound for it: {0}")]
-    Impossible(#[source] io::Error),
-}
-
-impl BindError {
-    /// Whether somebody else has the port.
-    pub fn is_in_use(&self) -> bool {
-        matches!(self, BindError::Refused(error) if error.kind() == io::ErrorKind::AddrInUse)
-    }
-
-    /// The number of the error, to refuse a call with.
-    pub fn errno(&self) -> i32 {
-        let (BindError::Refused(error) | BindError::Impossible(error)) = self;
-        error.raw_os_error().unwrap_or(libc::EACCES)
-    }
-}
+use crate::platform::unix::bind_error::BindError;
 
 /// A trapped bind; who made it waits for the answer. Dropped unanswered, it is passed on, unless it
 /// has been bound.

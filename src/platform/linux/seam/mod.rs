@@ -24,7 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-pub use call::{BindCall, BindError};
+pub use crate::platform::unix::bind_error::BindError;
+pub use call::BindCall;
 pub(in crate::platform) use handover::{Giver, pair};
 
 /// How many binds are remembered at most whose answer did not arrive.
