@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A Rust toolchain for a foreign target, on Debian x86_64: a rustc of Debian's with its own std
 # source, unpacked into a cache folder (nothing is installed), and the std of the target built from
-# it. Sourced by scripts/check-macos.
+# it. Sourced by scripts/check-macos and scripts/check-windows.
 #
 # CROSS=DIR keeps it elsewhere than ~/.cache/freeport-cross; CARGO=PROGRAM is another cargo.
 CROSS=${CROSS:-${XDG_CACHE_HOME:-$HOME/.cache}/freeport-cross}
@@ -84,4 +84,21 @@ cross_target() {
   rm -rf "$CARGO_TARGET_DIR"
   mkdir -p "$CARGO_TARGET_DIR"
   echo "$std" > "$CARGO_TARGET_DIR/.std"
+}
+
+# cross_lint TARGET [CARGO ARGUMENTS]: type-checks the crate for the target, and lints it without and
+# with its unit tests. C code is taken for compiled: nothing is linked, so that no compiler of the
+# target is needed.
+cross_lint() {
+  local target=$1 name=${1//-/_} profile
+  shift
+  cross_toolchain
+  cross_env
+  cross_std "$target"
+  export "CC_$name=$CROSS/bin/stubcc" "AR_$name=$CROSS/bin/stubar"
+  cross_target "$target"
+  "$cargo" check --locked --target "$target" "$@"
+  for profile in dev test; do
+    CARGO=$cargo "$root/usr/bin/cargo-clippy" clippy --locked --target "$target" --profile "$profile" "$@" -- -D warnings
+  done
 }

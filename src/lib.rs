@@ -22,13 +22,14 @@
 //! |---|---|---|
 //! | [`model`] | pure values and decisions: listener, process, reservation, whom a kill means | nothing |
 //! | [`platform`] | what the system says and does; the only place that knows which system | model |
-//! | [`registry`] | reservations in SQLite, and what becomes of them | model |
+//! | [`registry`] | reservations in SQLite, and what becomes of them | model, platform |
 //! | [`ipc`] | the wire: requests, replies, events, socket, client, server | model, platform |
 //! | [`notify`] | desktop notifications: which, when, and how | model, platform |
 //! | [`engine`] | the one owner of state | model, platform, registry, ipc |
 //! | [`tray`] | the menu as a function of the state, and its clicks as requests | all above |
 //! | [`run`] | the wrapper: which framework, which port, hold and hand-over | model, platform, ipc |
-//! | [`cli`] | one file per verb, over [`Ask`] | model, platform, registry, ipc, run |
+//! | [`tui`] | the screens of `freeport tui`, over the client | model, platform, ipc |
+//! | [`cli`] | one file per verb, over [`Ask`] | model, platform, registry, ipc, run, tui |
 //! | [`app`] | the wiring: threads, queue, signals, shutdown | everything |
 //!
 //! `tests/layers.rs` keeps it so.
@@ -64,6 +65,7 @@ pub mod platform;
 pub mod registry;
 pub mod run;
 pub mod tray;
+pub mod tui;
 
 pub use ipc::client::Subscription;
 pub use ipc::{Ask, Client, ClientError, Reply, Request};

@@ -1,5 +1,5 @@
-//! The documents say what the program does: what help says is compared, and statuses, verbs and
-//! links stand where they should. The protocol page has a test of its own.
+//! The documents say what the program does: the pages of commands and settings are written from it,
+//! and statuses, examples and links stand where they should. The protocol page has a test of its own.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,58 +26,81 @@ fn the_listener_in_the_guide_has_the_shape_of_a_real_one() {
     assert!(fits(&real, &shown), "{real}");
 }
 
+/// The page as it should be, which is compared with what is there, or written with `UPDATE_DOCS=1`.
+#[track_caller]
+fn is_generated(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let differ = || text.lines().zip(kept.lines()).find(|(one, two)| one != two);
+    assert!(
+        text == kept,
+        "{name} is not what the program says: read what has changed, and run this test with UPDATE_DOCS=1: {:?}",
+        differ()
+    );
+}
+
+/// All commands, those below others too, in the order of their names.
+fn verbs(home: &Home) -> Vec<String> {
+    home.run("man --write pages").ends(0);
+    let pages = fs::read_dir(home.path("pages/man1")).unwrap();
+    let names = pages.map(|page| page.unwrap().file_name().into_string().unwrap());
+    let verb = |name: String| {
+        let name = name.strip_suffix(".1").unwrap();
+        let verb = name.strip_prefix("freeport-")?;
+        Some(verb.replace('-', " "))
+    };
+    let mut verbs: Vec<String> = names.filter_map(verb).collect();
+    verbs.sort();
+    assert!(verbs.len() > 30, "{verbs:?}");
+    verbs
+}
+
 #[test]
-fn help_is_as_it_was_read_last() {
+fn the_reference_of_commands_is_what_help_says() {
     let home = Home::new();
-    for verb in [
-        "",
-        "list",
-        "why",
-        "kill",
-        "run",
-        "wait",
-        "env",
-        "docker",
-        "allocate",
-        "reserve",
-        "pool",
-        "pool create",
-        "pool list",
-        "pool delete",
-        "claim",
-        "register",
-        "heartbeat",
-        "release",
-        "free",
-        "query",
-        "suggest",
-        "cleanup",
-        "log",
-        "config",
-        "export",
-        "import",
-        "backup",
-        "restore",
-        "status",
-        "app",
-        "autostart",
-        "completions",
-        "man",
-    ] {
+    let mut page = String::from(
+        "# Commands\n\nWhat `freeport --help` and the help of each command say. Written by a test, from the program.\n",
+    );
+    for verb in std::iter::once(String::new()).chain(verbs(&home)) {
         let help = home.run(&format!("{verb} --help")).ends(0).out;
-        let name = if verb.is_empty() { "freeport" } else { verb };
-        let name = name.replace(' ', "-");
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/snapshots/help-{name}.txt"));
-        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, &help).unwrap();
+        let lines = help.lines().map(str::trim_end);
+        let help = lines.collect::<Vec<_>>().join("\n");
+        let name = format!("freeport {verb}");
+        page += &format!("\n## {}\n\n```text\n{help}\n```\n", name.trim_end());
+    }
+    is_generated("docs/cli.md", &page);
+}
+
+#[test]
+fn the_page_of_settings_is_what_config_says() {
+    let settings = Home::new().run("config list --json").ends(0).json();
+    let mut page = String::from(
+        "# Settings\n\n`freeport config list` shows them, `freeport config set KEY VALUE` changes one, `freeport config unset KEY`\nbrings its default back. They are kept in the database, and the running app follows at once. Written by a\ntest, from the program.\n\n| key | default | meaning |\n|---|---|---|\n",
+    );
+    for one in settings["settings"].as_array().unwrap() {
+        let text = |key: &str| one[key].as_str().unwrap().to_owned();
+        let default = match text("default") {
+            default if default.is_empty() => String::from("none"),
+            default => format!("`{default}`"),
+        };
+        page += &format!("| `{}` | {default} | {} |\n", text("key"), text("meaning"));
+    }
+    page += "\nTimes are in seconds. What a *project* wants, such as its services and their ports, is in its\n[`freeport.toml`](run.md#freeporttoml). Where things are kept is set by the [environment](guide.md#places-and-settings).\n";
+    is_generated("docs/config.md", &page);
+}
+
+#[test]
+fn every_page_is_in_the_book() {
+    let summary = read("docs/SUMMARY.md");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for entry in fs::read_dir(docs).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".md") && name != "SUMMARY.md" {
+            assert!(summary.contains(&format!("]({name})")), "{name}");
         }
-        let kept = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            help, kept,
-            "the help of '{name}' has changed: read it, and run this test with UPDATE_SNAPSHOTS=1"
-        );
     }
 }
 
@@ -112,16 +135,21 @@ fn exit_statuses_are_told_alike() {
 #[test]
 fn links_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-        .into_iter()
-        .map(|name| root.join(name))
-        .chain(
-            fs::read_dir(root.join("docs"))
-                .unwrap()
-                .map(|entry| entry.unwrap().path())
-                .filter(|path| path.extension().is_some_and(|ending| ending == "md")),
-        )
-        .collect();
+    let pages: Vec<PathBuf> = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+    ]
+    .into_iter()
+    .map(|name| root.join(name))
+    .chain(
+        fs::read_dir(root.join("docs"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "md")),
+    )
+    .collect();
     let mut dead = Vec::new();
     for page in pages {
         let text = fs::read_to_string(&page).unwrap();

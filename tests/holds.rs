@@ -14,6 +14,8 @@ mod support;
 mod callers;
 #[path = "holds/gate.rs"]
 mod gate;
+#[path = "holds/moved.rs"]
+mod moved;
 #[path = "holds/seam.rs"]
 mod seam;
 #[path = "holds/servers.rs"]

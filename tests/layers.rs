@@ -13,17 +13,21 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("platform", &["model"]),
-    ("registry", &["model"]),
+    ("registry", &["model", "platform"]),
     ("ipc", &["model", "platform"]),
     ("notify", &["model", "platform"]),
     ("engine", &["model", "platform", "registry", "ipc"]),
     ("tray", &["model", "platform", "ipc", "notify", "engine"]),
     ("run", &["model", "platform", "ipc"]),
-    ("cli", &["model", "platform", "registry", "ipc", "run"]),
+    ("tui", &["model", "platform", "ipc"]),
+    (
+        "cli",
+        &["model", "platform", "registry", "ipc", "run", "tui"],
+    ),
     (
         "app",
         &[
-            "model", "platform", "registry", "ipc", "notify", "engine", "tray", "run", "cli",
+            "model", "platform", "registry", "ipc", "notify", "engine", "tray", "run", "tui", "cli",
         ],
     ),
 ];

@@ -5,19 +5,21 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[allow(dead_code, reason = "these tests start a part of them")]
+#[path = "holds/servers.rs"]
+mod servers;
 mod support;
 
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use freeport::platform::seam::Seam;
 use rustix::process::Signal;
 use support::processes::Process;
-use support::{Home, ports, python, skipped, there_is, wait_for};
+use support::{Home, ports, skipped, wait_for};
 
 /// A thread that tries to listen on a port while it may.
 struct Thief {
@@ -92,51 +94,21 @@ impl Drop for Ended<'_> {
     }
 }
 
-fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/holds")
-        .join(name)
-}
-
-/// The commands of servers that say their pid to who connects, each with how often it is started.
-fn servers(home: &Home) -> Vec<(Vec<String>, usize)> {
-    let text = |path: PathBuf| path.to_str().unwrap().to_owned();
-    let mut servers = vec![(
-        vec![
-            text(python().into()),
-            text(file("server.py")),
-            "plain".to_owned(),
-        ],
-        60,
-    )];
-    let made = home.path("server");
-    let mut compiler = Command::new("cc");
-    compiler
-        .args(["-static", "-o"])
-        .arg(&made)
-        .arg(file("server.c"));
-    match compiler.status().is_ok_and(|status| status.success()) {
-        true => servers.push((vec![text(made)], 80)),
-        false => skipped("cc makes no static program here"),
-    }
-    match there_is("node") {
-        true => servers.push((vec!["node".to_owned(), text(file("server.js"))], 40)),
-        false => skipped("there is no node"),
-    }
-    let mut compiler = Command::new("javac");
-    compiler
-        .arg("-d")
-        .arg(home.path(""))
-        .arg(file("Server.java"));
-    match compiler.status().is_ok_and(|status| status.success()) {
-        true => {
-            let folder = text(home.path(""));
-            let words = ["java", "-XX:TieredStopAtLevel=1", "-cp", &folder, "Server"];
-            servers.push((words.map(str::to_owned).to_vec(), 20));
-        }
-        false => skipped("there is no java"),
-    }
-    servers
+/// The commands of servers that say their pid to who connects, each with how often it is started:
+/// two hundred times in all.
+fn all_kinds(home: &Home, port: u16) -> Vec<(Vec<String>, usize)> {
+    let kinds = [
+        ("static", 35),
+        ("musl", 35),
+        ("go", 35),
+        ("node", 30),
+        ("java", 15),
+    ];
+    let found = |(kind, times)| Some((servers::command(kind, home, port)?, times));
+    let mut all: Vec<_> = kinds.into_iter().filter_map(found).collect();
+    let others: usize = all.iter().map(|(_, times)| times).sum();
+    all.push((servers::command("plain", home, port).unwrap(), 200 - others));
+    all
 }
 
 /// Starts a server under `freeport run`; it has said that its command runs, and listens later.
@@ -145,7 +117,7 @@ fn start(home: &Home, hold: &str, server: &[String], port: u16) -> (Process, Pat
     let number = port.to_string();
     let line = ["run", "--strict", "--port", &number, "--hold", hold, "--"];
     let shell = ["sh", "-c", "echo started; exec \"$@\"", "sh"];
-    let server = server.iter().map(String::as_str).chain([number.as_str()]);
+    let server = server.iter().map(String::as_str);
     let words = line.into_iter().chain(shell).chain(server);
     let mut run = home.freeport(words);
     let process = Process::start(run.stderr(std::fs::File::create(&said).unwrap()));
@@ -178,7 +150,7 @@ fn none_gets_the_port_in_two_hundred_runs() {
     std::thread::scope(|scope| {
         let _ended = thief.end();
         scope.spawn(|| thief.work());
-        for (server, times) in servers(&home) {
+        for (server, times) in all_kinds(&home, port) {
             for _ in 0..times {
                 let (process, said) = start(&home, "seam", &server, port);
                 thief.set(true);
@@ -205,11 +177,7 @@ fn none_gets_the_port_in_two_hundred_runs() {
 fn with_the_gate_each_theft_is_told() {
     let home = Home::new();
     let port = ports::one();
-    let server = [
-        python().to_str().unwrap().to_owned(),
-        file("server.py").to_str().unwrap().to_owned(),
-        "plain".to_owned(),
-    ];
+    let server = servers::command("plain", &home, port).unwrap();
     let (mut stolen, mut got) = (0, 0);
     for round in 0..30 {
         let thief = Thief::of(port);

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::backups::Backups;
 use super::checkpoints::{self, Checkpoints};
+use super::containers;
 use super::feeds::{self, Feed, Feeds, Line};
 use super::notifier::Notifier;
 use super::portserver::Portserver;
@@ -15,6 +16,7 @@ use crate::engine::{Answer, Caller, Effects, Engine, Subject, Work};
 use crate::ipc::portserver;
 use crate::ipc::protocol::{ErrorCode, ErrorReply, Reply, Request, TrayStatus};
 use crate::model::Port;
+use crate::model::container::Seen;
 use crate::model::kill::Outcome;
 use crate::notify::Wanted;
 use crate::tray::Publisher;
@@ -38,6 +40,8 @@ pub enum Message {
     Tray(TrayStatus),
     /// The portserver wants ports for these processes.
     Serve(Vec<portserver::Asked>),
+    /// What the container engines said.
+    Containers(Seen),
     /// A kill is over.
     Killed(Caller, Vec<Outcome>),
 }
@@ -96,6 +100,11 @@ impl EngineHandle {
         let _ = self.0.send(Message::Serve(asked));
     }
 
+    /// Hands in what the container engines said.
+    pub fn engines_said(&self, seen: Seen) {
+        let _ = self.0.send(Message::Containers(seen));
+    }
+
     /// Hands in what the scanner found; false when the engine is gone.
     pub fn scanned(&self, scanned: Scanned) -> bool {
         self.0.send(Message::Scanned(scanned)).is_ok()
@@ -138,14 +147,16 @@ pub fn start(inbox: Receiver<Message>, engine: Engine, listeners: Listeners) -> 
         backups: Backups::default(),
         ticket: 0,
         parked: VecDeque::new(),
+        waiting: Vec::new(),
         effects: Effects::default(),
         replies: Vec::new(),
         served: Vec::new(),
         committed: 0,
+        awake_until: None,
     };
     let work = move || {
         loop {
-            match inbox.recv_timeout(desk.engine.rest()) {
+            match desk.next(&inbox) {
                 Ok(message) => {
                     desk.work(std::iter::once(message).chain(inbox.try_iter().take(BATCH)))
                 }
@@ -169,11 +180,15 @@ struct Desk {
     backups: Backups,
     ticket: u64,
     parked: VecDeque<(u64, Asked)>,
+    /// Lists that wait for what the container engines say.
+    waiting: Vec<Asked>,
     effects: Effects,
     replies: Vec<Answered>,
     served: Vec<Served>,
     /// How many commits there were since the log was looked at.
     committed: u32,
+    /// Until when it does not sleep.
+    awake_until: Option<Instant>,
 }
 
 /// A reply that waits for what it says to be committed.
@@ -190,6 +205,18 @@ struct Served {
 }
 
 impl Desk {
+    /// Waits for a message; without sleep for a moment after the portserver asked.
+    fn next(&self, inbox: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
+        let is_awake = || self.awake_until.is_some_and(|until| until > Instant::now());
+        while is_awake() {
+            if let Ok(message) = inbox.try_recv() {
+                return Ok(message);
+            }
+            std::thread::yield_now();
+        }
+        inbox.recv_timeout(self.engine.rest())
+    }
+
     /// Takes messages; what they change is committed together, and only then acknowledged.
     fn work(&mut self, messages: impl Iterator<Item = Message>) {
         self.engine.begin();
@@ -197,6 +224,7 @@ impl Desk {
             self.take(message);
         }
         self.engine.pass();
+        containers::ask(&mut self.engine, &self.listeners.engine);
         self.finish();
         self.backups.keep_up(&self.engine);
     }
@@ -214,6 +242,13 @@ impl Desk {
                 let subjects: Vec<Subject> = to.iter().map(subject).collect();
                 let ports = self.engine.serve_ports(&subjects);
                 self.served.push(Served { to, ports });
+            }
+            Message::Containers(seen) => {
+                self.engine.engines_said(seen);
+                self.effects.add(self.engine.settle());
+                for asked in std::mem::take(&mut self.waiting) {
+                    self.answer(asked);
+                }
             }
             Message::Killed(caller, outcomes) => self.engine.killed(&outcomes, &caller),
             Message::Asked(asked) => match Engine::look_for(&asked.request) {
@@ -240,7 +275,11 @@ impl Desk {
             self.effects.add(self.engine.settle());
         }
         for (_, asked) in self.parked.drain(..ready).collect::<Vec<_>>() {
-            self.answer(asked);
+            if containers::concern(&asked.request, &mut self.engine, &self.listeners.engine) {
+                self.waiting.push(asked);
+            } else {
+                self.answer(asked);
+            }
         }
     }
 
@@ -321,6 +360,9 @@ impl Desk {
                 Some(error) if reply.promises() => Reply::Error(error.clone()),
                 _ => reply,
             });
+        }
+        if !self.served.is_empty() {
+            self.awake_until = Some(Instant::now() + portserver::AWAKE);
         }
         for Served { to, ports } in self.served.drain(..) {
             for (asked, port) in to.into_iter().zip(ports) {

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use super::{AppError, Local, connect, run};
 use crate::cli::{self, Command, Exit, Failure};
+use crate::engine::VERSION;
 use crate::ipc::socket::SocketError;
-use crate::platform::paths;
+use crate::ipc::{Client, ClientError};
+use crate::platform::{UNSUPPORTED, paths};
 use crate::run::asking::Answers;
 
 /// Runs the program with the arguments of the process.
@@ -18,6 +20,10 @@ pub fn main() -> ExitCode {
         Ok(command) => command,
         Err(exit) => return exit.into(),
     };
+    if let Some(why) = UNSUPPORTED {
+        let failure = Failure::text(Exit::Failed, why).hint("use it on Linux or macOS");
+        return cli::finish(Err(failure)).into();
+    }
     let result = match command {
         None if paths::in_desktop_session() => app(false).or_else(already_running),
         None => cli::list_with_hint(connect),
@@ -29,6 +35,10 @@ pub fn main() -> ExitCode {
         Some(Command::Docker(args)) => {
             let local: cli::Connect = || Ok(Box::new(Local::new()));
             return cli::docker_command(args, Answers { connect, local });
+        }
+        Some(Command::Tui) => {
+            let local: cli::Connect = || Ok(Box::new(Local::new()));
+            return cli::tui_command(crate::tui::Answers { connect, local });
         }
         // The program that starts at login is the one that was called, not the one that runs.
         Some(command @ Command::Autostart(_)) => cli::run(command, || Ok(Box::new(Local::new()))),
@@ -46,11 +56,28 @@ fn app(headless: bool) -> Result<Exit, Failure> {
             } else {
                 Exit::Failed
             };
-            let hint = error.hint();
-            Err(Failure::new(exit, &error).hint(hint))
+            let hint = other_version(&error).unwrap_or_else(|| error.hint().to_owned());
+            Err(Failure::new(exit, &error).hint(&hint))
         }
         Err(error) => Err(Failure::new(Exit::Failed, &error)),
     }
+}
+
+/// What to do about an app that is of another version than this program, as after an upgrade.
+fn other_version(error: &SocketError) -> Option<String> {
+    let SocketError::Taken { pid } = error else {
+        return None;
+    };
+    let version = match Client::connect() {
+        Ok(client) => client.app().version.clone(),
+        Err(ClientError::Version { version, .. }) => version,
+        Err(_) => return None,
+    };
+    (version != VERSION).then(|| {
+        format!(
+            "it is version {version}, and this is {VERSION}: quit it from its menu, or 'kill {pid}', and start this one again"
+        )
+    })
 }
 
 /// Who types only `freeport` wants it to run, and it does.

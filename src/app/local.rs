@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::containers;
 use crate::engine::{Answer, Caller, Engine, Ring, Use};
 use crate::ipc::protocol::{Reply, Request};
 use crate::ipc::{Ask, ClientError};
+use crate::model::Port;
 use crate::platform::{self, Focus, Scanner, limits};
 
 /// Answers requests in this process, with one look at the system for each that needs it.
@@ -20,6 +22,28 @@ impl Local {
             engine: Engine::new(Arc::new(Mutex::new(Ring::default())), Use::Command),
             scanner: None,
         }
+    }
+
+    /// Looks at what the request is about, and at no more: to find out whose a socket is, all
+    /// processes have to be looked at.
+    fn look_for(&mut self, request: &Request, caller: &Caller) {
+        let Some(look) = Engine::look_for(request) else {
+            return;
+        };
+        match request {
+            Request::Register(claim) | Request::Claim(claim) => {
+                let ports = self.engine.concerned(claim, caller);
+                self.look_at(&ports);
+            }
+            _ if look.ports.is_empty() => self.look_at_all(),
+            _ => self.look_at(&look.ports),
+        }
+    }
+
+    fn look_at(&mut self, ports: &[Port]) {
+        self.engine.ingest(platform::look(ports));
+        // What is the same as before for it is not what the engine knows now.
+        self.scanner = None;
     }
 
     /// Looks at all ports; cheap from the second time on.
@@ -42,14 +66,6 @@ impl Default for Local {
 
 impl Ask for Local {
     fn ask(&mut self, request: Request) -> Result<Reply, ClientError> {
-        match Engine::look_for(&request) {
-            // What is free instead of a port that is taken shows only among all of them.
-            Some(look) if look.ports.is_empty() || !look.thorough && is_about_leases(&request) => {
-                self.look_at_all();
-            }
-            Some(look) => self.engine.ingest(platform::look(&look.ports)),
-            None => {}
-        }
         if let Err(error) = request.check() {
             return Ok(Reply::Error(error));
         }
@@ -57,6 +73,11 @@ impl Ask for Local {
             Ok(caller) => caller,
             Err(error) => return Ok(Reply::Error(error)),
         };
+        self.look_for(&request, &caller);
+        if matches!(request, Request::List(_)) && self.engine.asks_engines() {
+            let seen = platform::containers::ask(containers::PATIENCE);
+            self.engine.engines_said(seen);
+        }
         Ok(match self.engine.handle(request, &caller) {
             Answer::Now(reply) => reply,
             Answer::Later(work) => {
@@ -68,11 +89,4 @@ impl Ask for Local {
             }
         })
     }
-}
-
-fn is_about_leases(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Register(_) | Request::Claim(_) | Request::Reserve(_)
-    )
 }

@@ -6,6 +6,8 @@
 
 mod backups;
 mod checkpoints;
+mod containers;
+mod door;
 mod engine_thread;
 mod entry;
 mod feeds;
@@ -19,12 +21,13 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use crate::engine::{Engine, Ring, Use};
 use crate::ipc::protocol::{Reply, Request, TrayStatus};
-use crate::ipc::server::{self, Handler, Served};
+use crate::ipc::server::{Handler, Served};
 use crate::ipc::socket::{Place, SocketError};
 use crate::ipc::{Ask, Client, ClientError};
 use crate::platform::limits;
 use crate::tray::{self, Quit};
 use checkpoints::Checkpoints;
+use door::Door;
 use engine_thread::{EngineHandle, Listeners};
 use notifier::Notifier;
 
@@ -83,7 +86,8 @@ pub fn run(headless: bool) -> Result<(), AppError> {
             .map_err(system("start the checkpoints"))?,
     };
     engine_thread::start(inbox, state, listeners).map_err(system("start the engine"))?;
-    serve(&taken, &engine).map_err(system("serve the socket"))?;
+    let door = Door::open(taken, beside, handler(&engine), quit.clone())
+        .map_err(system("serve the socket"))?;
     log::info!(
         "freeport {} runs (pid {})",
         crate::engine::VERSION,
@@ -100,8 +104,7 @@ pub fn run(headless: bool) -> Result<(), AppError> {
         tray::run(links, states, rings, ended);
     }
     log::info!("freeport ends");
-    drop(beside);
-    drop(taken);
+    drop(door);
     Ok(())
 }
 
@@ -111,22 +114,16 @@ fn wait(ended: &mpsc::Receiver<Quit>) {
     }
 }
 
-fn serve(taken: &crate::ipc::socket::Taken, engine: &EngineHandle) -> std::io::Result<()> {
-    let listener = taken.listener().try_clone()?;
+/// Who answers what comes over the socket.
+fn handler(engine: &EngineHandle) -> Handler {
     let engine = engine.clone();
-    let handler: Handler = Arc::new(move |peer, request| match request {
+    Arc::new(move |peer, request| match request {
         Request::Subscribe => {
             let (reply, lines) = engine.subscribe(peer.pid, peer.uid);
             Served::Feed(reply, lines)
         }
         request => Served::Reply(engine.ask(peer.pid, peer.uid, request)),
-    });
-    let uid = limits::user_id();
-    std::thread::Builder::new()
-        .name("socket".into())
-        .stack_size(64 * 1024)
-        .spawn(move || server::serve(&listener, uid, &handler))?;
-    Ok(())
+    })
 }
 
 fn asker(engine: &EngineHandle) -> Arc<dyn Fn(Request) -> Reply + Send + Sync> {

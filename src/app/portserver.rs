@@ -3,7 +3,7 @@
 
 use super::engine_thread::EngineHandle;
 use crate::ipc::portserver::{self, Control};
-use crate::ipc::socket::{Bound, Taken};
+use crate::ipc::socket::{Bound, SocketError, Taken};
 use crate::platform::{abstract_socket, limits};
 
 /// The name of its socket.
@@ -16,9 +16,29 @@ pub struct Portserver {
     address: String,
 }
 
+/// Its socket, which is removed when this is dropped.
+pub struct Beside {
+    bound: Bound,
+    control: Control,
+}
+
+impl Beside {
+    /// Makes the socket again where its file is gone.
+    pub fn keep(&mut self, taken: &Taken) -> Result<(), SocketError> {
+        if !self.bound.is_there() {
+            let bound = taken.beside(SOCKET)?;
+            if let Ok(listener) = bound.listener.try_clone() {
+                self.control.listen_instead(listener);
+            }
+            self.bound = bound;
+        }
+        Ok(())
+    }
+}
+
 /// Starts it. Where that cannot be, the app goes on without. The socket's file is removed when the
 /// second one is dropped.
-pub fn start(taken: &Taken, engine: &EngineHandle) -> (Option<Portserver>, Option<Bound>) {
+pub fn start(taken: &Taken, engine: &EngineHandle) -> (Option<Portserver>, Option<Beside>) {
     let bound = match taken.beside(SOCKET) {
         Ok(bound) => bound,
         Err(error) => {
@@ -34,11 +54,15 @@ pub fn start(taken: &Taken, engine: &EngineHandle) -> (Option<Portserver>, Optio
         .and_then(|listener| portserver::start(listener, limits::user_id(), Box::new(picker)));
     match started {
         Ok(control) => {
+            let beside = Beside {
+                bound,
+                control: control.clone(),
+            };
             let portserver = Portserver {
                 control,
                 address: String::new(),
             };
-            (Some(portserver), Some(bound))
+            (Some(portserver), Some(beside))
         }
         Err(error) => {
             log::warn!("there is no portserver: {error}");

@@ -2,7 +2,6 @@
 //! directly, also while the app runs: SQLite shares it.
 
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use super::output;
 use crate::ipc::protocol::{Query, Request};
 use crate::ipc::{Ask as _, Client};
 use crate::model::log::Asker;
+use crate::platform::files::FileId;
 use crate::platform::{self, limits, paths};
 use crate::registry::{Clock, Place, Registry, RegistryError};
 
@@ -59,10 +59,7 @@ pub fn asker() -> Asker {
 
 /// Refuses to write over the database itself.
 pub fn spare(registry: &Registry, file: &Path) -> Result<(), Failure> {
-    let id = |path: &Path| {
-        let found = std::fs::metadata(path).ok()?;
-        Some((found.dev(), found.ino()))
-    };
+    let id = |path: &Path| Some(FileId::of(&std::fs::metadata(path).ok()?));
     if id(file).is_some() && id(file) == id(registry.path()) {
         let message = format!("{} is the database itself", file.display());
         return Err(Failure::text(Exit::Usage, &message).hint("name another file"));

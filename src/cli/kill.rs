@@ -15,6 +15,7 @@ pub fn run(args: &KillArgs, asked: &mut dyn Ask) -> Result<Exit, Failure> {
     let kill = Kill {
         ports,
         pid: args.pid.map(|wanted| wanted.to_string()),
+        container: args.container.clone(),
         force: args.force,
         tree: args.tree,
         grace_ms: u64::try_from(args.grace.as_millis()).unwrap_or(u64::MAX),
@@ -77,7 +78,7 @@ fn show_trees(kill: &Kill, asked: &mut dyn Ask) -> Result<(), Failure> {
         },
         asked,
     )? {
-        if outcome.result == KillResult::DryRun {
+        if outcome.result == KillResult::DryRun && outcome.container.is_none() {
             output::print(&format!(
                 "port {}: ending, in this order:\n{}",
                 outcome.port,
@@ -88,12 +89,14 @@ fn show_trees(kill: &Kill, asked: &mut dyn Ask) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sends SIGKILL to exactly the process that outlived SIGTERM.
+/// Sends SIGKILL to exactly the process or container that outlived SIGTERM.
 fn force(kill: &Kill, survivor: &Outcome, asked: &mut dyn Ask) -> Result<Outcome, Failure> {
     let key = survivor.owner.as_ref().map(|owner| owner.key.to_string());
+    let container = survivor.container.as_ref().map(|found| found.id.clone());
     let again = Kill {
         ports: vec![survivor.port],
-        pid: key,
+        pid: key.filter(|_| container.is_none()),
+        container,
         force: true,
         grace_ms: 0,
         ..kill.clone()
@@ -105,6 +108,9 @@ fn force(kill: &Kill, survivor: &Outcome, asked: &mut dyn Ask) -> Result<Outcome
 fn tell(outcome: &Outcome) -> Result<(), Failure> {
     match outcome.result {
         KillResult::Freed => output::print(&format!("{}\n", outcome.message))?,
+        KillResult::DryRun if outcome.container.is_some() => {
+            output::print(&format!("{}\n", outcome.message))?;
+        }
         KillResult::DryRun => {
             let workers: String = outcome
                 .workers

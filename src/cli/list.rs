@@ -1,6 +1,5 @@
 //! `freeport list`: who listens on which port.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -13,11 +12,10 @@ use super::{ask, output, query, unexpected, words};
 use crate::ipc::Ask;
 use crate::ipc::protocol::{List, ListReply, Reply, Request};
 use crate::ipc::view::{ListenerView, ReservationView};
-use crate::model::reservation::Status;
 use crate::model::text::escape;
 use crate::model::time::short_age;
 use crate::model::visibility::{Rank, Viewer, rank};
-use crate::model::{Conflict, Gap, Port, Timestamp};
+use crate::model::{Conflict, Container, Gap, Port, Timestamp};
 use crate::platform::limits;
 
 /// How often `--watch` looks.
@@ -194,7 +192,8 @@ fn draw(shown: &Shown, gaps: &[Gap], now: Timestamp) -> String {
         )));
     }
     // An owner that is unknown matters only where it is shown.
-    let hides_owners = shown.listeners.iter().any(|l| l.owner.is_none());
+    let is_unknown = |l: &ListenerView| l.owner.is_none() && l.published().is_none();
+    let hides_owners = shown.listeners.iter().any(is_unknown);
     for gap in gaps
         .iter()
         .filter(|gap| hides_owners || !gap.kind.is_about_owners())
@@ -252,10 +251,14 @@ fn cells(listener: &ListenerView, now: Timestamp) -> [Cell<'_>; 7] {
     let addresses = Cell::new(listener.addresses.join(" "));
     let empty = || Cell::new("");
     let dim = Style::new().dimmed();
-    let Some(owner) = &listener.owner else {
+    let published = listener.published();
+    let Some(owner) = listener.owner.as_ref().filter(|_| published.is_none()) else {
+        if let Some(container) = published {
+            return container_cells(port, addresses, container, listener, now);
+        }
         let unknown = format!("unknown, of {}", escape(&listener.user_name()));
         let unknown = Cell::new(unknown).style(dim);
-        let project = Cell::new(project(listener));
+        let project = Cell::new(words::project(listener));
         return [port, addresses, unknown, project, empty(), empty(), empty()];
     };
     let last = match listener.leftover {
@@ -266,10 +269,34 @@ fn cells(listener: &ListenerView, now: Timestamp) -> [Cell<'_>; 7] {
         port,
         addresses,
         Cell::new(escape(&owner.service)).style(Style::new().bold()),
-        Cell::new(project(listener)),
+        Cell::new(words::project(listener)),
         Cell::new(owner.pid.to_string()).right(),
         Cell::new(short_age(owner.started_at.age(now))).right(),
         last,
+    ]
+}
+
+/// The row of a port that leads into a container.
+fn container_cells<'a>(
+    port: Cell<'a>,
+    addresses: Cell<'a>,
+    container: &'a Container,
+    listener: &'a ListenerView,
+    now: Timestamp,
+) -> [Cell<'a>; 7] {
+    let owner = listener.owner.as_ref();
+    let pid = owner.map_or(String::new(), |owner| owner.pid.to_string());
+    let age = owner.map_or(String::new(), |owner| short_age(owner.started_at.age(now)));
+    let engine = container.engine.command();
+    let origin = format!("{engine}: {}", container.origin());
+    [
+        port,
+        addresses,
+        Cell::new(escape(container.title())).style(Style::new().bold()),
+        Cell::new(words::project(listener)),
+        Cell::new(pid).right(),
+        Cell::new(age).right(),
+        Cell::new(origin).style(Style::new().dimmed()),
     ]
 }
 
@@ -308,26 +335,6 @@ fn held_cells(view: &ReservationView, now: Timestamp) -> [Cell<'_>; 7] {
     ]
 }
 
-/// The project that a listener works for, or else the one that its port is reserved for; with the
-/// service of the reservation, where it is the one that is meant: `shop · web`.
-fn project(listener: &ListenerView) -> Cow<'_, str> {
-    let own = listener
-        .owner
-        .as_ref()
-        .and_then(|owner| owner.project.as_deref());
-    let meant = listener
-        .reservation
-        .as_ref()
-        .filter(|view| view.status == Status::Active);
-    let reserved = meant.and_then(|view| view.project.as_deref());
-    let project = own.or(reserved).map(escape).unwrap_or_default();
-    match meant.and_then(|view| view.service.as_deref()) {
-        None => project,
-        Some(service) if project.is_empty() => escape(service),
-        Some(service) => format!("{project} · {}", escape(service)).into(),
-    }
-}
-
 /// What is said of one port on which nobody listens, where it is reserved.
 fn reserved(args: &ListArgs, asked: &mut dyn Ask) -> Option<Failure> {
     let [filter] = args.filters.as_slice() else {
@@ -362,11 +369,12 @@ fn nothing(args: &ListArgs, hidden: usize) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::words::project;
     use crate::cli::words::tests::reserved;
     use crate::model::attribute;
     use crate::model::attribute::tests::{process, socket};
     use crate::model::leftover::Leftover;
-    use crate::model::reservation::{HeldBy, Hold};
+    use crate::model::reservation::{HeldBy, Hold, Status};
 
     /// A server of pid 7 on port 3000.
     fn listener(reservation: Option<ReservationView>) -> ListenerView {

@@ -12,11 +12,11 @@ mod columns;
 mod config;
 mod database;
 mod docker;
+mod doctor;
 mod draw;
 mod env;
 mod exit;
 mod export;
-mod filter;
 mod free;
 mod heartbeat;
 mod import;
@@ -34,13 +34,14 @@ mod restore;
 mod run;
 mod status;
 mod suggest;
+mod tui;
 mod wait;
 mod why;
-mod words;
 
 use std::io;
 
 use crate::ipc::protocol::{ErrorCode, ErrorReply, Reply, Request};
+use crate::ipc::view::{filter, words};
 use crate::ipc::{Ask, ClientError};
 
 pub use args::{Command, parse};
@@ -48,6 +49,7 @@ pub use docker::run as docker_command;
 pub use exit::{Exit, Failure};
 pub use output::report;
 pub use run::run as run_command;
+pub use tui::run as tui_command;
 
 /// Gives whoever answers requests.
 pub type Connect = fn() -> Result<Box<dyn Ask>, ClientError>;
@@ -76,17 +78,21 @@ pub fn run(command: Command, connect: Connect) -> Result<Exit, Failure> {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Doctor(args) => doctor::run(&args, connect),
         Command::Autostart(args) => autostart::run(&args, &mut *connect()?),
         Command::Completions { shell } => manual::completions(shell),
-        Command::Man { verb } => manual::page(verb.as_deref()),
+        Command::Man {
+            write: Some(folder),
+            ..
+        } => manual::write_all(&folder),
+        Command::Man { verb, .. } => manual::page(verb.as_deref()),
         Command::Wait(args) => wait::run(&args, &mut *connect()?),
         Command::Env(args) => env::run(&args, &mut *connect()?),
         // What is split off, and what stays, is not run from here; `app` does that before it comes to
         // verbs.
-        Command::Run(_) | Command::Docker(_) | Command::App { .. } => Err(Failure::text(
-            Exit::Usage,
-            "this cannot be started from here",
-        )),
+        Command::Run(_) | Command::Docker(_) | Command::Tui | Command::App { .. } => Err(
+            Failure::text(Exit::Usage, "this cannot be started from here"),
+        ),
     }
 }
 

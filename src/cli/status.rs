@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::args::StatusArgs;
 use super::exit::{Exit, Failure};
 use super::{ask, output, unexpected, words};
-use crate::ipc::protocol::{Reply, Request, StatusReply, Timings};
+use crate::ipc::protocol::{PROTOCOL, Reply, Request, StatusReply, Timings};
 use crate::ipc::{Client, ClientError};
 use crate::model::text::escape;
 use crate::model::time::long_age;
@@ -19,7 +19,21 @@ struct Status {
     running: bool,
     #[serde(flatten)]
     app: Option<StatusReply>,
+    /// The command that asks, which may be of another version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Versions>,
 }
+
+#[derive(Serialize)]
+struct Versions {
+    version: &'static str,
+    protocol: u32,
+}
+
+const COMMAND: Versions = Versions {
+    version: env!("CARGO_PKG_VERSION"),
+    protocol: PROTOCOL,
+};
 
 pub fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     let mut client = match Client::connect() {
@@ -28,6 +42,7 @@ pub fn run(args: &StatusArgs) -> Result<Exit, Failure> {
             output::json(&Status {
                 running: false,
                 app: None,
+                command: None,
             })?;
             return Ok(Exit::Unreachable);
         }
@@ -41,6 +56,7 @@ pub fn run(args: &StatusArgs) -> Result<Exit, Failure> {
         output::json(&Status {
             running: true,
             app: Some(status),
+            command: Some(COMMAND),
         })?;
     } else {
         output::print(&tell(&status))?;
@@ -57,9 +73,20 @@ fn tell(status: &StatusReply) -> String {
         "freeport",
         format!(
             "{} runs (pid {}, protocol {})",
-            status.version, status.pid, status.protocol
+            escape(&status.version),
+            status.pid,
+            status.protocol
         ),
     );
+    if status.version != COMMAND.version {
+        line(
+            "",
+            output::warning(format!(
+                "this command is {}: restart the app, so that both have the same version",
+                COMMAND.version
+            )),
+        );
+    }
     line("uptime", long_age(Duration::from_secs(status.uptime_s)));
     line(
         "listeners",

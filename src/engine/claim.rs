@@ -32,6 +32,22 @@ struct Asks<'a> {
 }
 
 impl Engine {
+    /// The ports that a claim may be given although somebody listens there: who that is matters to
+    /// it. Of all others it matters only whether anybody does.
+    pub fn concerned(&mut self, claim: &Claim, caller: &Caller) -> Vec<Port> {
+        let mut ports = vec![claim.port];
+        let subject = caller.subject.as_ref();
+        let project = claim.project.as_deref();
+        let project = project.or_else(|| subject.and_then(|subject| subject.project.as_deref()));
+        if let (Some(_), Some(project), Some(service)) = (&claim.fallback, project, &claim.service)
+            && let Ok(registry) = self.ledger.for_writing(&clock())
+        {
+            // Where this cannot be read, the claim cannot be made, and tells why.
+            ports.extend(registry.remembered(project, service).unwrap_or_default());
+        }
+        ports
+    }
+
     /// Claims a port.
     pub(super) fn claim(
         &mut self,
@@ -118,6 +134,10 @@ impl Asks<'_> {
         let mut holder = None;
         for port in first {
             if fallback.avoid.contains(&port) {
+                continue;
+            }
+            // Somebody else has it, and it was remembered only since it was looked.
+            if scene.snapshot.elsewhere.binary_search(&port).is_ok() {
                 continue;
             }
             if let Some(other) = spoken_for(port) {

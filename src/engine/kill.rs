@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::stop;
 use crate::ipc::protocol::Kill;
 use crate::model::kill::{
     KillResult, Outcome, Party, Sent, SupervisorInfo, Target, Wanted, target,
@@ -18,13 +19,13 @@ use crate::platform::{self, ProcessHandle, Signal, SignalError, limits};
 
 /// How long a freed port is looked at for somebody who takes it again: supervisors restart within
 /// this time, as a rule.
-const SETTLE: Duration = Duration::from_millis(500);
+pub(super) const SETTLE: Duration = Duration::from_millis(500);
 /// How long SIGKILL may take to show.
 const KILL_WAIT: Duration = Duration::from_secs(2);
 /// How often an owner that should be readable is looked for again.
 const RETRIES: usize = 6;
 /// How often the port is looked at while waiting.
-const POLL: Duration = Duration::from_millis(50);
+pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// Ends what listens on each of the ports, side by side.
 pub fn all(kill: &Kill, listeners: &[Listener], spared: &[u32]) -> Vec<Outcome> {
@@ -35,7 +36,13 @@ pub fn all(kill: &Kill, listeners: &[Listener], spared: &[u32]) -> Vec<Outcome> 
     let mut seen = HashSet::new();
     let mut ports = kill.ports.clone();
     ports.retain(|port| seen.insert(*port));
-    let one = |port: Port| one(kill, find(listeners, port, wanted, spared), spared).told();
+    let one = |port: Port| match stop::container(kill, listeners, port, wanted) {
+        Ok(outcome) => outcome.told(),
+        Err(troubles) => {
+            let outcome = one(kill, find(listeners, port, wanted, spared), spared).told();
+            stop::with_troubles(outcome, &troubles)
+        }
+    };
     std::thread::scope(|scope| {
         let threads: Vec<_> = ports
             .iter()

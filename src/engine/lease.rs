@@ -24,6 +24,7 @@ pub(super) fn scene_of<'a>(
     Scene {
         snapshot,
         lives: &platform::is_alive,
+        runs_as: &platform::runs_as,
         boot: clock.boot,
         now: clock.now,
         heard_since,

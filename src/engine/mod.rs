@@ -8,6 +8,7 @@ mod allocate;
 mod caller;
 mod claim;
 mod conflicts;
+mod containers;
 mod draw;
 mod exhausted;
 mod holds;
@@ -24,6 +25,7 @@ mod reserve;
 mod settle;
 mod shown;
 mod state;
+mod stop;
 mod taken;
 mod timings;
 
@@ -51,6 +53,7 @@ use crate::model::{Listener, Port, ProcessKey, Reservation, Snapshot, Timestamp}
 use crate::platform::{self, autostart, limits};
 use crate::registry::{Place, Registry, RegistryError};
 use conflicts::Conflicts;
+use containers::Containers;
 use ledger::Ledger;
 use owners::Owners;
 
@@ -94,6 +97,7 @@ pub struct Engine {
     heard_since: Timestamp,
     owners: Owners,
     conflicts: Conflicts,
+    containers: Containers,
     leftovers: HashMap<ProcessKey, Leftover>,
     /// The ports that are bound; none without the app.
     holds: Option<holds::Table>,
@@ -129,6 +133,7 @@ impl Engine {
             scanned_at: now,
             gaps: Vec::new(),
             listeners: Vec::new(),
+            elsewhere: Vec::new(),
         });
         let tray = TrayStatus {
             shown: false,
@@ -152,6 +157,7 @@ impl Engine {
             heard_since: now,
             owners: Owners::default(),
             conflicts: Conflicts::default(),
+            containers: Containers::default(),
             leftovers: HashMap::new(),
             holds: (used_by == Use::App).then(holds::Table::new),
             known: BTreeMap::new(),
@@ -228,6 +234,7 @@ impl Engine {
         snapshot
             .listeners
             .retain(|listener| !holds::is_hold(listener));
+        self.look_at_containers(&mut snapshot);
         if self.looked && self.is_app() {
             for event in diff(&self.snapshot, &snapshot) {
                 log::debug!("{event:?}");

@@ -174,7 +174,8 @@ impl Engine {
     pub fn killed(&mut self, outcomes: &[Outcome], caller: &Caller) {
         let clock = clock();
         let signalled = |outcome: &&Outcome| {
-            outcome.result != KillResult::DryRun && !outcome.signals.is_empty()
+            let stopped = outcome.container.is_some() && outcome.result != KillResult::Protected;
+            outcome.result != KillResult::DryRun && (stopped || !outcome.signals.is_empty())
         };
         let entries: Vec<Entry> = outcomes
             .iter()

@@ -12,6 +12,7 @@ use crate::model::log::{Asker, Entry, Happened};
 use crate::model::news::News;
 use crate::model::reservation::{ReservationKey, Status};
 use crate::model::{ProcessKey, Reservation, Timestamp};
+use crate::platform;
 use crate::registry::judge::{self, Belongs, Scene};
 use crate::registry::{Clock, RegistryError, Touched};
 
@@ -32,6 +33,7 @@ impl Engine {
         let cleanup = self.cleanup_at.saturating_duration_since(Instant::now());
         let holds = self.holds.as_ref().and_then(holds::Table::rest);
         let soon = cleanup.min(holds.unwrap_or(cleanup));
+        let soon = soon.min(self.asks_in().unwrap_or(soon));
         match self.due.filter(|_| self.looked) {
             Some(due) => due
                 .0
@@ -205,6 +207,7 @@ impl Engine {
         Scene {
             snapshot: &self.snapshot,
             lives: &*self.lives,
+            runs_as: &platform::runs_as,
             boot: clock.boot,
             now: clock.now,
             heard_since: self.heard_since,

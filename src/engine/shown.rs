@@ -65,10 +65,15 @@ impl Engine {
         }
         let wanted =
             |listener: &Listener| list.ports.is_empty() || list.ports.contains(&listener.port);
+        let details = list.details && !list.ports.is_empty();
+        let mut gaps = self.snapshot.gaps.clone();
+        if details {
+            gaps.extend(self.engine_gaps(wanted));
+        }
         ListReply {
             scanned_at: self.looked_at,
-            gaps: self.snapshot.gaps.clone(),
-            listeners: self.views(wanted, list.details && !list.ports.is_empty()),
+            gaps,
+            listeners: self.views(wanted, details),
             held: self.held(&list.ports),
         }
     }

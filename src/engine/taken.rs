@@ -146,7 +146,11 @@ pub(super) fn in_use<'a>(
     rows: impl Iterator<Item = &'a Reservation>,
 ) -> PortSet {
     let listening = snapshot.listeners.iter().map(|listener| listener.port);
-    listening.chain(rows.map(|row| row.port)).collect()
+    let elsewhere = snapshot.elsewhere.iter().copied();
+    listening
+        .chain(elsewhere)
+        .chain(rows.map(|row| row.port))
+        .collect()
 }
 
 /// A port that is free, near this one if there is one.

@@ -5,16 +5,15 @@
 //! engine through a [`Handler`].
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::protocol::{ErrorCode, ErrorReply, REQUEST_LIMIT, Reply, Request};
+use crate::platform::local_socket::{Listener, Stream, has_gone};
 use crate::platform::peer::{self, Peer};
+use crate::platform::waiting::Waiting;
 
 /// The most connections at one time.
 pub const CONNECTIONS: usize = 128;
@@ -42,11 +41,11 @@ pub enum Served {
 /// Answers requests, on the connection's thread.
 pub type Handler = Arc<dyn Fn(Peer, Request) -> Served + Send + Sync>;
 
-/// Accepts connections for as long as the process lives.
-pub fn serve(listener: &UnixListener, uid: u32, handler: &Handler) {
+/// Accepts connections until the other end of `until` is closed. Those that are open then go on.
+pub fn serve(listener: &Listener, uid: u32, handler: &Handler, until: &Stream) {
     let open = Arc::new(AtomicUsize::new(0));
-    for stream in listener.incoming() {
-        let stream = match stream {
+    while let Some(accepted) = accept(listener, until) {
+        let stream = match accepted {
             Ok(stream) => stream,
             Err(error)
                 if matches!(
@@ -87,6 +86,24 @@ pub fn serve(listener: &UnixListener, uid: u32, handler: &Handler) {
     }
 }
 
+/// The next connection; `None` when there is to be no other.
+fn accept(listener: &Listener, until: &Stream) -> Option<io::Result<Stream>> {
+    let mut waiting = Waiting::with_room(2);
+    let (ended, ready) = (waiting.add(until), waiting.add(listener));
+    loop {
+        if let Err(error) = waiting.wait(None) {
+            return Some(Err(error));
+        }
+        if waiting.is_ready(ended) {
+            return None;
+        }
+        if waiting.is_ready(ready) {
+            // Nobody else takes it: a connection that was broken off waits here, too.
+            return Some(listener.accept().map(|(stream, _)| stream));
+        }
+    }
+}
+
 fn busy(message: String) -> ErrorReply {
     ErrorReply::new(ErrorCode::Busy, message).hint("try again in a moment")
 }
@@ -109,7 +126,7 @@ impl Drop for Slot {
     }
 }
 
-fn refuse(mut stream: UnixStream, error: &ErrorReply) {
+fn refuse(mut stream: Stream, error: &ErrorReply) {
     let _ = stream.set_write_timeout(Some(Duration::from_millis(100)));
     if let Ok(line) = Reply::Error(error.clone()).to_line() {
         let _ = stream.write_all(&line);
@@ -117,7 +134,7 @@ fn refuse(mut stream: UnixStream, error: &ErrorReply) {
 }
 
 /// Answers the requests of one connection until it ends.
-fn converse(stream: UnixStream, uid: u32, handler: &Handler) -> io::Result<()> {
+fn converse(stream: Stream, uid: u32, handler: &Handler) -> io::Result<()> {
     let peer = peer::of(&stream)?;
     if peer.uid != uid {
         refuse(
@@ -171,7 +188,7 @@ fn converse(stream: UnixStream, uid: u32, handler: &Handler) -> io::Result<()> {
 }
 
 /// Writes lines until the subscriber is gone, or was too slow for them.
-fn feed(mut stream: UnixStream, lines: &Receiver<Arc<[u8]>>) -> io::Result<()> {
+fn feed(mut stream: Stream, lines: &Receiver<Arc<[u8]>>) -> io::Result<()> {
     loop {
         match lines.recv_timeout(CHECK) {
             Ok(line) => stream.write_all(&line)?,
@@ -190,15 +207,6 @@ fn feed(mut stream: UnixStream, lines: &Receiver<Arc<[u8]>>) -> io::Result<()> {
     }
 }
 
-/// Whether the other end has been closed. What it has sent meanwhile nobody reads.
-fn has_gone(stream: &UnixStream) -> bool {
-    let closed = PollFlags::HUP | PollFlags::ERR;
-    // Linux always tells of these; macOS only where one is asked for.
-    let mut watched = [PollFd::new(stream, closed)];
-    let at_once = Timespec::default();
-    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(closed)
-}
-
 struct Rate {
     since: Instant,
     requests: u32,
@@ -214,21 +222,5 @@ impl Rate {
         }
         self.requests += 1;
         self.requests > RATE
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_has_gone_is_known_whatever_was_sent_before() {
-        for sent in ["", "more than was asked for"] {
-            let (mut client, server) = UnixStream::pair().unwrap();
-            client.write_all(sent.as_bytes()).unwrap();
-            assert!(!has_gone(&server));
-            drop(client);
-            assert!(has_gone(&server));
-        }
     }
 }

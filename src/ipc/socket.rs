@@ -1,21 +1,14 @@
 //! The place where the app listens: its folder, which must be the user's own and closed to others,
 //! the lock that makes the app the only one, and the socket file.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
-
-use crate::platform::{limits, paths};
+use crate::platform::files::{self, FileId};
+use crate::platform::local_socket::{Listener, Stream, connect_within};
+use crate::platform::{ClosedTo, above, limits, paths};
 
 /// The longest path that the socket can have.
 const PATH_LIMIT: usize = limits::SOCKET_PATH_LIMIT;
@@ -113,7 +106,7 @@ impl Place {
     ///
     /// Only "no such file" and "nobody accepts" mean that none runs. Everything else (a folder of
     /// another user, a refused permission) is an error, so that it is not mistaken for that.
-    pub fn connect(&self) -> Result<Option<UnixStream>, SocketError> {
+    pub fn connect(&self) -> Result<Option<Stream>, SocketError> {
         check_length(&self.socket())?;
         if !self.check_folder()? {
             return Ok(None);
@@ -147,29 +140,29 @@ impl Place {
             move |source| SocketError::Io { what, path, source }
         };
         if !self.check_folder()? {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&self.folder)
+            if let Some(why) = above::of_another_user(&self.folder) {
+                let folder = self.folder.clone();
+                return Err(SocketError::UnsafeFolder { folder, why });
+            }
+            files::make_private_folder(&self.folder)
                 .map_err(io("make the folder", &self.folder))?;
             self.check_folder()?;
         }
-        let mut lock = OpenOptions::new()
+        let mut lock = files::private_and_no_link()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
             .open(self.lock())
             .map_err(io("open the lock", &self.lock()))?;
-        if let Err(errno) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            if errno == rustix::io::Errno::WOULDBLOCK {
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
                 return Err(SocketError::Taken {
                     pid: pid_in(&mut lock),
                 });
             }
-            return Err(io("lock", &self.lock())(errno.into()));
+            Err(TryLockError::Error(source)) => return Err(io("lock", &self.lock())(source)),
         }
         lock.set_len(0)
             .and_then(|()| lock.rewind())
@@ -177,8 +170,8 @@ impl Place {
             .map_err(io("write", &self.lock()))?;
         Ok(Taken {
             socket: Bound::at(self.socket())?,
-            folder: self.folder.clone(),
-            _lock: lock,
+            place: self.clone(),
+            lock,
         })
     }
 
@@ -207,20 +200,10 @@ impl Place {
         if !found.is_dir() {
             return unsafe_because("it is not a folder".to_owned());
         }
-        if found.uid() != limits::user_id() {
-            return unsafe_because(format!(
-                "it belongs to uid {}, not to you (uid {})",
-                found.uid(),
-                limits::user_id()
-            ));
+        match files::distrust(&found, limits::user_id(), ClosedTo::Everybody) {
+            Some(why) => unsafe_because(why),
+            None => Ok(true),
         }
-        if found.mode() & 0o077 != 0 {
-            return unsafe_because(format!(
-                "others may use it (mode {:04o})",
-                found.mode() & 0o7777
-            ));
-        }
-        Ok(true)
     }
 }
 
@@ -233,28 +216,24 @@ fn check_length(path: &Path) -> Result<(), SocketError> {
     Ok(())
 }
 
-/// Connects, and gives up after `patience`: an app that has been stopped accepts nobody.
-fn connect_within(path: &Path, patience: Duration) -> io::Result<UnixStream> {
-    let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
-    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
-    connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(socket.into())
-}
-
 fn pid_in(lock: &mut File) -> u32 {
     let mut text = String::new();
     let _ = lock.take(32).read_to_string(&mut text);
     text.trim().parse().unwrap_or(0)
 }
 
+/// Whether what has this path now is this file.
+fn is_at(path: &Path, file: FileId) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| FileId::of(&found) == file)
+}
+
 /// A socket in the folder of the app. When dropped, its file is removed.
 #[derive(Debug)]
 pub struct Bound {
     /// The socket that clients connect to.
-    pub listener: UnixListener,
+    pub listener: Listener,
     path: PathBuf,
-    identity: (u64, u64),
+    identity: FileId,
 }
 
 impl Bound {
@@ -270,23 +249,26 @@ impl Bound {
             }
             _ => {}
         }
-        let listener = UnixListener::bind(&path).map_err(io("make the socket"))?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
-            .map_err(io("protect the socket"))?;
+        let listener = Listener::bind(&path).map_err(io("make the socket"))?;
+        files::make_private(&path).map_err(io("protect the socket"))?;
         let made = std::fs::symlink_metadata(&path).map_err(io("look at the socket"))?;
         Ok(Bound {
             listener,
-            identity: (made.dev(), made.ino()),
+            identity: FileId::of(&made),
             path,
         })
+    }
+
+    /// Whether clients find it: its file is where it was made.
+    pub fn is_there(&self) -> bool {
+        is_at(&self.path, self.identity)
     }
 }
 
 impl Drop for Bound {
     fn drop(&mut self) {
         // Not the socket of another app, should somebody have emptied the folder meanwhile.
-        let found = std::fs::symlink_metadata(&self.path);
-        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
+        if self.is_there() {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -296,27 +278,51 @@ impl Drop for Bound {
 #[derive(Debug)]
 pub struct Taken {
     socket: Bound,
-    folder: PathBuf,
-    _lock: File,
+    place: Place,
+    lock: File,
 }
 
 impl Taken {
     /// The socket that clients connect to.
-    pub fn listener(&self) -> &UnixListener {
+    pub fn listener(&self) -> &Listener {
         &self.socket.listener
     }
 
     /// Makes another socket beside it.
     pub fn beside(&self, name: &str) -> Result<Bound, SocketError> {
-        let path = self.folder.join(name);
+        let path = self.place.folder.join(name);
         check_length(&path)?;
         Bound::at(path)
+    }
+
+    /// Whether the lock and the socket are where they were made: what cleans folders up may have
+    /// removed them, and who logs out loses the whole folder.
+    pub fn is_whole(&self) -> bool {
+        self.has_lock() && self.socket.is_there()
+    }
+
+    /// Makes again what is no longer there. An error when that cannot be; of kind
+    /// [`SocketError::Taken`] when another app has come in between.
+    pub fn restore(&mut self) -> Result<(), SocketError> {
+        if self.has_lock() {
+            self.socket = Bound::at(self.place.socket())?;
+        } else {
+            // The lock is a new file, which others could have locked since.
+            *self = self.place.take()?;
+        }
+        Ok(())
+    }
+
+    fn has_lock(&self) -> bool {
+        let lock = self.lock.metadata();
+        lock.is_ok_and(|lock| is_at(&self.place.lock(), FileId::of(&lock)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::files::tests::{link as make_link, mode, set_mode};
 
     /// A place in a folder that is removed at the end.
     struct Temporary(Place);
@@ -352,28 +358,56 @@ mod tests {
     fn a_stale_socket_is_replaced() {
         let place = Temporary::new("stale");
         let taken = place.0.take().unwrap();
-        std::mem::forget(UnixListener::bind(place.0.folder.join("other")).unwrap());
+        std::mem::forget(Listener::bind(place.0.folder.join("other")).unwrap());
         drop(taken);
-        drop(UnixListener::bind(place.0.socket()).unwrap());
+        drop(Listener::bind(place.0.socket()).unwrap());
         assert!(place.0.socket().exists());
         assert!(place.0.connect().unwrap().is_none(), "nobody accepts");
         let _taken = place.0.take().unwrap();
         assert!(place.0.connect().unwrap().is_some());
-        assert_eq!(
-            std::fs::metadata(place.0.socket()).unwrap().mode() & 0o777,
-            0o600
-        );
-        assert_eq!(
-            std::fs::metadata(&place.0.folder).unwrap().mode() & 0o777,
-            0o700
-        );
+        assert_eq!(mode(&place.0.socket()), 0o600);
+        assert_eq!(mode(&place.0.folder), 0o700);
+    }
+
+    #[test]
+    fn what_was_removed_is_made_again_unless_another_app_was_faster() {
+        let place = Temporary::new("restored");
+        let mut taken = place.0.take().unwrap();
+        assert!(taken.is_whole());
+        std::fs::remove_file(place.0.socket()).unwrap();
+        assert!(!taken.is_whole() && place.0.connect().unwrap().is_none());
+        taken.restore().unwrap();
+        assert!(taken.is_whole() && place.0.connect().unwrap().is_some());
+        assert_eq!(mode(&place.0.socket()), 0o600);
+        // The folder with all that is in it.
+        std::fs::remove_dir_all(&place.0.folder).unwrap();
+        assert!(!taken.is_whole());
+        taken.restore().unwrap();
+        assert!(taken.is_whole() && place.0.connect().unwrap().is_some());
+        assert_eq!(mode(&place.0.folder), 0o700);
+        assert!(matches!(place.0.take(), Err(SocketError::Taken { .. })));
+        // Another app takes the place, and keeps it.
+        std::fs::remove_dir_all(&place.0.folder).unwrap();
+        let other = place.0.take().unwrap();
+        assert!(matches!(taken.restore(), Err(SocketError::Taken { .. })));
+        drop(taken);
+        assert!(other.is_whole() && place.0.connect().unwrap().is_some());
+        // A folder that others could have made is none to listen in.
+        std::fs::remove_dir_all(&place.0.folder).unwrap();
+        std::fs::create_dir(&place.0.folder).unwrap();
+        set_mode(&place.0.folder, 0o777);
+        let mut other = other;
+        assert!(matches!(
+            other.restore(),
+            Err(SocketError::UnsafeFolder { .. })
+        ));
     }
 
     #[test]
     fn a_folder_that_is_not_safe_is_refused() {
         let place = Temporary::new("unsafe");
         std::fs::create_dir(&place.0.folder).unwrap();
-        std::fs::set_permissions(&place.0.folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+        set_mode(&place.0.folder, 0o755);
         assert!(matches!(
             place.0.take(),
             Err(SocketError::UnsafeFolder { .. })
@@ -383,7 +417,7 @@ mod tests {
             Err(SocketError::UnsafeFolder { .. })
         ));
         let link = Temporary::new("link");
-        std::os::unix::fs::symlink(&place.0.folder, &link.0.folder).unwrap();
+        make_link(&place.0.folder, &link.0.folder);
         assert!(matches!(
             link.0.connect(),
             Err(SocketError::UnsafeFolder { .. })

@@ -1,5 +1,9 @@
 //! Listeners as clients see them: the JSON of `freeport list` and `freeport why`.
 
+pub mod filter;
+pub mod story;
+pub mod words;
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +14,8 @@ use crate::model::reservation::{HeldBy, Hold, Status};
 use crate::model::service::Kind;
 use crate::model::visibility::Traits;
 use crate::model::{
-    Ancestor, Conflict, Listener, Port, Process, ProcessKey, Protocol, Reservation, Timestamp,
-    conflict,
+    Ancestor, Conflict, Container, Listener, Port, Process, ProcessKey, Protocol, Reservation,
+    Timestamp, conflict,
 };
 
 /// A listener.
@@ -31,6 +35,9 @@ pub struct ListenerView {
     pub user: Option<String>,
     /// The process that has it; null when that cannot be seen.
     pub owner: Option<OwnerView>,
+    /// The container that it is for, where there is one and its engine has told.
+    #[serde(default)]
+    pub container: Option<Container>,
     /// The pids of other processes that share it.
     pub workers: Vec<u32>,
     /// The reservation of the port.
@@ -209,6 +216,13 @@ impl ListenerView {
             .unwrap_or_else(|| format!("uid {}", self.uid))
     }
 
+    /// The container whose port it is.
+    pub fn published(&self) -> Option<&Container> {
+        self.container
+            .as_ref()
+            .filter(|container| container.port.is_some())
+    }
+
     /// What decides where it is shown.
     pub fn traits(&self) -> Traits {
         Traits {
@@ -223,6 +237,7 @@ impl ListenerView {
                 .owner
                 .as_ref()
                 .map(|owner| (owner.kind, owner.project.is_some())),
+            published: self.published().is_some(),
         }
     }
 
@@ -254,6 +269,7 @@ impl ListenerView {
                 .owner
                 .as_ref()
                 .map(|owner| OwnerView::of(owner, details)),
+            container: listener.container.as_deref().cloned(),
             workers: listener
                 .workers
                 .iter()

@@ -32,6 +32,7 @@ pub fn listeners<'a>(
                 user: user(socket.uid),
                 owner: owner.cloned(),
                 workers: Vec::new(),
+                container: None,
             });
         listener.addresses.push(socket.address);
         listener.sockets.push(socket.id);
@@ -185,6 +186,7 @@ pub(crate) mod tests {
                 .collect(),
             terminal: None,
             unit: None,
+            container: None,
             project: None,
             service: name.to_owned(),
             kind: crate::model::service::Kind::Unknown,

@@ -107,6 +107,7 @@ mod tests {
             user: None,
             owner,
             workers: vec![],
+            container: None,
         }
     }
 

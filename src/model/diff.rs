@@ -97,6 +97,7 @@ mod tests {
             user: None,
             owner,
             workers: vec![],
+            container: None,
         }
     }
 
@@ -112,6 +113,7 @@ mod tests {
             scanned_at: Timestamp(SystemTime::UNIX_EPOCH),
             gaps,
             listeners,
+            elsewhere: Vec::new(),
         }
     }
 

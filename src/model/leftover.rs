@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::container::engines;
 use super::visibility::{Rank, Viewer, rank};
 use super::{Listener, Timestamp};
 
@@ -44,6 +45,8 @@ pub fn may_be_left(listener: &Listener, viewer: &Viewer, now: Timestamp, age: Du
     listener.owner.as_ref().is_some_and(|owner| {
         owner.uid == viewer.uid
             && owner.unit.is_none()
+            // What passes a port on is left alone by everybody who has started it.
+            && engines::of(owner).is_none()
             && owner.started_at.age(now) >= age
             && rank(&listener.traits(), viewer) == Rank::Development
     })
@@ -102,6 +105,7 @@ mod tests {
         assert!(!worth(&listener(|p| p.uid = 0)));
         assert!(!worth(&listener(|p| p.unit = Some("web.service".into()))));
         assert!(!worth(&listener(|p| p.kind = Kind::System)));
+        assert!(!worth(&listener(|p| p.name = "conmon".into())));
     }
 
     #[test]

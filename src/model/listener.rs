@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Port, Process, ProcessKey};
+use super::{Address, Container, Port, Process, ProcessKey};
 
 /// The transport protocol of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub struct Listener {
     pub owner: Option<Arc<Process>>,
     /// The other processes that have it, by identity.
     pub workers: Vec<Arc<Process>>,
+    /// The container that it is for, as far as its engine has told.
+    pub container: Option<Arc<Container>>,
 }
 
 impl Listener {
@@ -82,8 +84,20 @@ impl Listener {
             .map_or_else(|| format!("uid {}", self.uid), str::to_owned)
     }
 
-    /// What to call it: the owner's service, else that nothing is known.
+    /// The container whose port it is. That of a process which listens by itself, and is in a
+    /// container all the same, is not meant.
+    pub fn published(&self) -> Option<&Container> {
+        self.container
+            .as_deref()
+            .filter(|container| container.port.is_some())
+    }
+
+    /// What to call it: the container whose port it is, else the owner's service, else that nothing
+    /// is known.
     pub fn service(&self) -> &str {
+        if let Some(container) = self.published() {
+            return container.title();
+        }
         self.owner
             .as_ref()
             .map_or("unknown", |owner| &owner.service)

@@ -8,6 +8,7 @@ pub mod address;
 pub mod attribute;
 pub mod choice;
 pub mod conflict;
+pub mod container;
 pub mod diff;
 pub mod job;
 pub mod kill;
@@ -31,6 +32,7 @@ pub mod visibility;
 
 pub use address::Address;
 pub use conflict::Conflict;
+pub use container::Container;
 pub use listener::{Listener, Protocol, Socket, SocketId};
 pub use port::{Port, PortError, PortRange};
 pub use port_list::{PortList, PortListError};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::container::EngineKind;
 use super::service::Kind;
 use super::{Project, Timestamp};
 
@@ -99,6 +100,8 @@ pub struct Process {
     pub terminal: Option<String>,
     /// The systemd unit that it runs in, when that is a service of its own.
     pub unit: Option<String>,
+    /// The container that it runs in, by its engine and id.
+    pub container: Option<(EngineKind, Arc<str>)>,
     /// The project that its working folder belongs to.
     pub project: Option<Arc<Project>>,
     /// What it serves, in the words that developers use: `vite`, `django`, `postgres`.

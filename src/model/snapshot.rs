@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Listener, Timestamp};
+use super::{Listener, Port, Timestamp};
 
 /// What kind of thing a scan could not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,12 +17,17 @@ pub enum GapKind {
     OwnersUnreadable,
     /// Whole processes are hidden (`hidepid`): their listeners have no owner.
     ProcessesHidden,
+    /// A container engine could not be asked: a port may be that of one of its containers.
+    EngineUnreadable,
 }
 
 impl GapKind {
     /// Whether it is only owners that are missing, and no ports.
     pub fn is_about_owners(self) -> bool {
-        matches!(self, GapKind::OwnersUnreadable | GapKind::ProcessesHidden)
+        matches!(
+            self,
+            GapKind::OwnersUnreadable | GapKind::ProcessesHidden | GapKind::EngineUnreadable
+        )
     }
 }
 
@@ -44,6 +49,9 @@ pub struct Snapshot {
     pub gaps: Vec<Gap>,
     /// The listeners, by port, protocol and address.
     pub listeners: Vec<Listener>,
+    /// The other ports where anybody listens, sorted, when it was looked at single ports: who they
+    /// belong to was not asked.
+    pub elsewhere: Vec<Port>,
 }
 
 impl Snapshot {

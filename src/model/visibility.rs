@@ -37,6 +37,8 @@ pub struct Traits {
     pub everywhere: bool,
     /// The kind of its owner, and whether that works for a project.
     pub owner: Option<(Kind, bool)>,
+    /// Whether it is a port of a container.
+    pub published: bool,
 }
 
 impl Listener {
@@ -51,12 +53,17 @@ impl Listener {
                 .owner
                 .as_ref()
                 .map(|owner| (owner.kind, owner.project.is_some())),
+            published: self.published().is_some(),
         }
     }
 }
 
 /// Where a listener is shown to `viewer`.
 pub fn rank(listener: &Traits, viewer: &Viewer) -> Rank {
+    // Whoever may ask its engine started it, or might have.
+    if listener.published {
+        return Rank::Development;
+    }
     if listener.uid != viewer.uid || looks_like_a_client(listener, viewer) {
         return Rank::Hidden;
     }
@@ -86,7 +93,8 @@ mod tests {
 
     use super::*;
     use crate::model::attribute::tests::process;
-    use crate::model::{Address, SocketId};
+    use crate::model::container::EngineKind;
+    use crate::model::{Address, Container, SocketId};
 
     fn listener(port: u16, protocol: Protocol, ip: Ipv4Addr, kind: Kind) -> Listener {
         let mut owner = Arc::unwrap_or_clone(process(5, "x", &[1]));
@@ -100,6 +108,7 @@ mod tests {
             user: None,
             owner: Some(owner.into()),
             workers: vec![],
+            container: None,
         }
     }
 
@@ -148,5 +157,11 @@ mod tests {
             ),
             Rank::Hidden
         );
+        let mut of_root = listener(3000, Protocol::Tcp, any, Kind::Server);
+        of_root.uid = 0;
+        let mut container = Container::of_id("abc", EngineKind::Docker);
+        container.port = Some(80);
+        of_root.container = Some(container.into());
+        assert_eq!(rank(&of_root.traits(), &viewer), Rank::Development);
     }
 }

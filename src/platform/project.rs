@@ -3,11 +3,10 @@
 //! Files are opened without following anything that could block, and only their first part is
 //! read: the folder belongs to whoever runs the process.
 
-use std::fs::{File, OpenOptions};
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::files;
 use crate::model::Project;
 
 /// How much of a manifest is read.
@@ -96,11 +95,7 @@ fn manifest_name(root: &Path) -> Option<String> {
 
 /// The start of a regular file, as text. A FIFO is not waited for.
 fn read(path: &Path) -> Option<String> {
-    let file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)
-        .ok()?;
+    let file = files::open_at_once(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }

@@ -2,7 +2,6 @@
 //! before they are kept.
 
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -17,6 +16,11 @@ use crate::model::Timestamp;
 pub(super) const LAST_MS: i64 = 253_402_300_799_999;
 
 impl Registry {
+    /// Reads all of it, and tells whether it is whole.
+    pub fn check(&self) -> Result<(), RegistryError> {
+        check(self.database()).map_err(|error| self.error(error))
+    }
+
     /// Makes a copy of the registry, and checks it, before it takes the place of `file`. Not while
     /// changes wait for their commit.
     pub fn back_up_to(&self, file: &Path) -> Result<(), RegistryError> {
@@ -57,7 +61,10 @@ impl Registry {
 fn is_own(database: &Path, file: &Path) -> bool {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let is_same = real(file).is_some_and(|file| real(database) == Some(file));
-    let name = |path: &Path| path.file_name().map(|name| name.as_bytes().to_vec());
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.as_encoded_bytes().to_vec())
+    };
     let begins = || Some(name(file)?.starts_with(&name(database)?));
     let beside = || real(&folder(file)).is_some_and(|found| real(&folder(database)) == Some(found));
     is_same || begins() == Some(true) && beside()
@@ -153,10 +160,9 @@ fn is_day(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
     use crate::model::reservation::tests::reserved;
+    use crate::platform::files::tests::{link as make_link, mode};
     use crate::registry::fixture::{Folder, PATIENCE, at, change, content, fill};
 
     const DAY: u64 = 24 * 60 * 60;
@@ -186,8 +192,7 @@ mod tests {
             content(&registry)
         );
         drop(copy);
-        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(mode(&file), 0o600);
         assert_eq!(folder.names(""), ["data", "file:a ?#%.db"]);
     }
 
@@ -196,7 +201,7 @@ mod tests {
         let folder = Folder::new();
         let registry = folder.open();
         let link = folder.path().join("link");
-        std::os::unix::fs::symlink(registry.path(), &link).unwrap();
+        make_link(registry.path(), &link);
         let own = registry.path();
         let round = folder.path().join("data/../data/freeport.db-shm");
         for file in [
@@ -256,11 +261,7 @@ mod tests {
         let today = |day: u64| at(day * DAY + 5);
         let first = registry.back_up_daily(&place, today(0), 3).unwrap();
         assert_eq!(first, Some(place.backups().join("freeport-1970-01-01.db")));
-        let mode = std::fs::metadata(place.backups())
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(mode(&place.backups()), 0o700);
         assert_eq!(
             registry.back_up_daily(&place, at(DAY - 1), 3).unwrap(),
             None

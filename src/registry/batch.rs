@@ -98,7 +98,7 @@ impl Registry {
             self.begin_immediate(clock)?;
             if let Err(error) = self.reload_if_changed() {
                 let _ = self.run("ROLLBACK");
-                return Err(self.error(error));
+                return Err(error);
             }
         }
         if !matches!(self.batch, Batch::Off) {

@@ -3,12 +3,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::model::Timestamp;
+use crate::platform::files;
 
 /// How a draft's name begins and ends.
 const NAME: (&str, &str) = (".freeport-", ".tmp");
@@ -37,7 +37,7 @@ impl Draft {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let (before, after) = NAME;
             let path = folder.join(format!("{before}{}-{number}{after}", std::process::id()));
-            match options().create_new(true).open(&path) {
+            match files::private().write(true).create_new(true).open(&path) {
                 Ok(_) => {
                     return Ok(Draft {
                         path,
@@ -143,12 +143,6 @@ pub(super) fn folder(path: &Path) -> PathBuf {
     }
 }
 
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    options
-}
-
 /// Where a file really is: what a symbolic link leads to is replaced, not the link. What is there
 /// and is no file, such as a terminal, is never replaced.
 fn target(place: &Path) -> io::Result<PathBuf> {
@@ -176,10 +170,10 @@ fn target(place: &Path) -> io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::time::SystemTime;
 
     use super::*;
+    use crate::platform::files::tests::{link as make_link, mode, set_mode};
     use crate::registry::fixture::Folder;
 
     #[test]
@@ -188,13 +182,12 @@ mod tests {
         let folder = temporary.path();
         let file = folder.join("ports.toml");
         std::fs::write(&file, "before").unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        set_mode(&file, 0o644);
         let reader = File::open(&file).unwrap();
         write(&file, "after").unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "after");
         assert_eq!(std::io::read_to_string(reader).unwrap(), "before");
-        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(mode(&file), 0o600);
         drop(Draft::beside(&file).unwrap());
         assert_eq!(
             temporary.names(""),
@@ -209,7 +202,7 @@ mod tests {
         let folder = temporary.path();
         let (file, link) = (folder.join("real"), folder.join("link"));
         std::fs::write(&file, "before").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
+        make_link(&file, &link);
         write(&link, "after").unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "after");
         assert!(link.is_symlink());

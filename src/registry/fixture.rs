@@ -10,6 +10,7 @@ use crate::model::log::Asker;
 use crate::model::reservation::tests::reserved;
 use crate::model::reservation::{Hold, Lease, LeaseOwner, Status};
 use crate::model::{Port, ProcessKey, Protocol, Reservation, Timestamp};
+use crate::platform::limits;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -38,7 +39,7 @@ impl Folder {
     }
 
     pub(crate) fn place(&self) -> Place {
-        Place::new(self.0.join("data"), rustix::process::geteuid().as_raw())
+        Place::new(self.0.join("data"), limits::user_id())
     }
 
     pub(crate) fn open(&self) -> Registry {

@@ -91,6 +91,7 @@ impl World {
             scanned_at: self.time(),
             gaps: vec![],
             listeners: self.listening.iter().map(listener).collect(),
+            elsewhere: vec![],
         }
     }
 
@@ -100,6 +101,7 @@ impl World {
         work(&Scene {
             snapshot: &snapshot,
             lives: &lives,
+            runs_as: &|_, _| false,
             boot: BOOT,
             now: self.time(),
             heard_since: Timestamp(SystemTime::UNIX_EPOCH),

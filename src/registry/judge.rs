@@ -14,6 +14,8 @@ pub struct Scene<'a> {
     pub snapshot: &'a Snapshot,
     /// Whether a process runs.
     pub lives: &'a dyn Fn(ProcessKey) -> bool,
+    /// Whether anything below a process runs as this user.
+    pub runs_as: &'a dyn Fn(ProcessKey, u32) -> bool,
     /// This boot of the system: processes of another one are gone.
     pub boot: &'a str,
     /// The time.
@@ -57,9 +59,16 @@ pub fn at<'s>(
 pub fn belongs(reservation: &Reservation, listener: &Listener, scene: &Scene<'_>) -> Belongs {
     let processes = || listener.owner.iter().chain(&listener.workers);
     if listener.owner.is_none() {
-        // Another user's is somebody else, unless it may be a container's; one's own might be anybody.
+        // Another user's is somebody else, unless it may be a container's, or was started by whom
+        // the claim is for, through sudo and the like; one's own might be anybody.
         return if listener.uid == reservation.uid || reservation.is_for_container() {
             Belongs::Unknown
+        } else if reservation.owner.as_ref().is_some_and(|owner| {
+            owner.boot == scene.boot
+                && (scene.lives)(owner.key)
+                && (scene.runs_as)(owner.key, listener.uid)
+        }) {
+            Belongs::Yes
         } else {
             Belongs::No
         };
@@ -350,6 +359,7 @@ mod tests {
             scanned_at: at(0),
             gaps: vec![],
             listeners,
+            elsewhere: vec![],
         }
     }
 
@@ -361,6 +371,7 @@ mod tests {
         Scene {
             snapshot,
             lives,
+            runs_as: &|key, uid| (key.pid, uid) == (5, 33),
             boot: BOOT,
             now: at(now),
             heard_since: at(0),
@@ -465,6 +476,17 @@ mod tests {
             ),
             Belongs::No
         );
+        // What was started through sudo.
+        snapshot.listeners[0].uid = 33;
+        let none = |_| false;
+        for (lives, expected) in [
+            (&all as &dyn Fn(_) -> _, Belongs::Yes),
+            (&none, Belongs::No),
+        ] {
+            let scene = scene(&snapshot, 0, lives);
+            let judged = belongs(&claimed(), &snapshot.listeners[0], &scene);
+            assert_eq!(judged, expected);
+        }
         let proxy = listeners(vec![process(9, "docker-proxy", &[1])]);
         assert_eq!(
             belongs(&claimed(), &proxy.listeners[0], &scene(&proxy, 0, &all)),

@@ -1,13 +1,13 @@
 //! Who may put another file in the place of the database. Everyone who opens it holds a lock
 //! together with the others meanwhile; who replaces it holds the lock alone.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, TryLockError};
 use std::time::Duration;
 
 use super::RegistryError;
 use super::draft::beside;
 use super::place::{Place, failed};
+use crate::platform::files;
 
 /// How long to wait between two tries.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -34,11 +34,10 @@ impl Lock {
         lock: fn(&File) -> Result<(), TryLockError>,
     ) -> Result<Lock, RegistryError> {
         let path = beside(&place.database(), ".lock");
-        let file = OpenOptions::new()
+        let file = files::private()
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
             .open(&path)
             .map_err(|source| failed("open", &path, source))?;
         let mut waited = Duration::ZERO;

@@ -1,11 +1,10 @@
 //! The folder and the file that reservations are kept in: the user's own, and closed to others.
 
-use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::RegistryError;
+use crate::platform::{ClosedTo, above, files};
 
 /// Where the registry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +34,11 @@ impl Place {
         self.folder.join("backups")
     }
 
+    /// The backups of single days, the newest first.
+    pub fn daily_backups(&self) -> Vec<PathBuf> {
+        super::backup::daily(&self.backups())
+    }
+
     /// Whether there is a database; an error where its place is not safe.
     pub fn exists(&self) -> Result<bool, RegistryError> {
         match std::fs::symlink_metadata(self.database()) {
@@ -46,15 +50,16 @@ impl Place {
 
     /// Makes the folder and an empty database, where they are missing. Nobody else can read either.
     pub fn make(&self) -> Result<(), RegistryError> {
+        if !self.folder.exists()
+            && let Some(why) = above::of_another_user(&self.folder)
+        {
+            let folder = self.folder.clone();
+            return Err(RegistryError::UnsafeFolder { folder, why });
+        }
         make_folder(&self.folder)?;
         self.check()?;
         let file = self.database();
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&file)
-        {
+        match files::private().write(true).create_new(true).open(&file) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(source) => Err(failed("make", &file, source)),
@@ -77,18 +82,8 @@ impl Place {
         if !found.is_dir() {
             return unsafe_because("it is not a folder".to_owned());
         }
-        if found.uid() != self.uid {
-            return unsafe_because(format!(
-                "it belongs to uid {}, not to you (uid {})",
-                found.uid(),
-                self.uid
-            ));
-        }
-        if found.mode() & 0o022 != 0 {
-            return unsafe_because(format!(
-                "others may write to it (mode {:04o})",
-                found.mode() & 0o7777
-            ));
+        if let Some(why) = files::distrust(&found, self.uid, ClosedTo::Writers) {
+            return unsafe_because(why);
         }
         match std::fs::symlink_metadata(self.database()) {
             Ok(file) if file.is_symlink() => {
@@ -97,8 +92,9 @@ impl Place {
             Ok(file) if !file.is_file() => {
                 unsafe_because("freeport.db in it is not a file".to_owned())
             }
-            Ok(file) if file.uid() != self.uid => {
-                unsafe_because(format!("freeport.db in it belongs to uid {}", file.uid()))
+            Ok(file) if files::owner(&file) != self.uid => {
+                let owner = files::owner(&file);
+                unsafe_because(format!("freeport.db in it belongs to uid {owner}"))
             }
             _ => Ok(()),
         }
@@ -107,11 +103,7 @@ impl Place {
 
 /// Makes a folder that only its user can enter, and those above it.
 pub(super) fn make_folder(folder: &Path) -> Result<(), RegistryError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|source| failed("make the folder", folder, source))
+    files::make_private_folder(folder).map_err(|source| failed("make the folder", folder, source))
 }
 
 pub(super) fn failed(what: &'static str, path: &Path, source: io::Error) -> RegistryError {

@@ -165,7 +165,7 @@ fn note(
 #[cfg(test)]
 mod tests {
     use std::fs::OpenOptions;
-    use std::os::unix::fs::FileExt as _;
+    use std::io::{Seek as _, SeekFrom, Write as _};
 
     use super::*;
     use crate::model::log::Wanted;
@@ -196,8 +196,9 @@ mod tests {
     }
 
     fn overwrite(file: &Path, from: u64, with: &[u8]) {
-        let file = OpenOptions::new().write(true).open(file).unwrap();
-        file.write_all_at(with, from).unwrap();
+        let mut file = OpenOptions::new().write(true).open(file).unwrap();
+        file.seek(SeekFrom::Start(from)).unwrap();
+        file.write_all(with).unwrap();
     }
 
     fn truncate(file: &Path, length: u64) {

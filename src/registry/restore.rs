@@ -389,7 +389,6 @@ mod tests {
 
     #[test]
     fn any_name_of_a_file_will_do() {
-        use std::os::unix::ffi::OsStrExt as _;
         let folder = Folder::new();
         let mut registry = folder.open();
         fill(&mut registry);
@@ -398,7 +397,7 @@ mod tests {
             "größe.db".as_bytes(),
             b"\xff\xfe.db",
         ] {
-            let file = folder.path().join(std::ffi::OsStr::from_bytes(name));
+            let file = folder.path().join(crate::platform::os_text(name.to_vec()));
             // Not every file system takes what is no UTF-8.
             if std::fs::write(&file, "").is_err() {
                 continue;

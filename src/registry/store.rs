@@ -5,8 +5,6 @@
 //! writer, and what it sees is what is in the file.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,6 +19,7 @@ use crate::model::log::{Entry, Wanted};
 use crate::model::reservation::ReservationKey;
 use crate::model::settings::Settings;
 use crate::model::{Port, Reservation, Timestamp};
+use crate::platform::files::{self, FileId};
 
 /// How far the clocks may move apart before that is taken for a sleep, or for a clock that was set.
 const JUMP_MS: i64 = 2_000;
@@ -55,7 +54,7 @@ pub(super) struct Compared {
 pub struct Registry {
     pub(super) db: Connection,
     pub(super) path: PathBuf,
-    file: (u64, u64),
+    file: FileId,
     uid: u32,
     seen: i64,
     pub(super) rows: BTreeMap<ReservationKey, Reservation>,
@@ -181,18 +180,13 @@ impl Registry {
     }
 
     fn load(db: Connection, path: PathBuf) -> Result<Registry, RegistryError> {
-        let found = migrations::version(&db).map_err(|error| RegistryError::of(&path, error))?;
-        if found > migrations::NEWEST {
-            let known = migrations::NEWEST;
-            return Err(RegistryError::Newer { path, found, known });
-        }
         let metadata =
             std::fs::metadata(&path).map_err(|source| failed("look at", &path, source))?;
         let mut registry = Registry {
             db,
             path,
-            file: (metadata.dev(), metadata.ino()),
-            uid: metadata.uid(),
+            file: FileId::of(&metadata),
+            uid: files::owner(&metadata),
             seen: 0,
             rows: BTreeMap::new(),
             settings: Settings::default(),
@@ -203,6 +197,7 @@ impl Registry {
             patience: Duration::ZERO,
             hasty_until: Duration::ZERO,
         };
+        registry.check_version()?;
         registry.reload().map_err(|error| registry.error(error))?;
         Ok(registry)
     }
@@ -239,7 +234,7 @@ impl Registry {
 
     /// Whether the file at its path is still the one that is open.
     pub fn is_in_place(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.file)
+        std::fs::metadata(&self.path).is_ok_and(|found| FileId::of(&found) == self.file)
     }
 
     /// Reads again what another program has written, if any has; whether that changed anything.
@@ -248,9 +243,7 @@ impl Registry {
         if self.is_in_batch() {
             return Ok(false);
         }
-        let changed = self
-            .reload_if_changed()
-            .map_err(|error| self.error(error))?;
+        let changed = self.reload_if_changed()?;
         if self.jump(clock).is_some() {
             self.change(clock, |_| Ok::<_, RegistryError>(()))?;
             return Ok(true);
@@ -268,13 +261,26 @@ impl Registry {
         (jump.abs() >= JUMP_MS).then_some(jump)
     }
 
-    pub(super) fn reload_if_changed(&mut self) -> rusqlite::Result<bool> {
-        let version = self.data_version()?;
+    /// Reads again what another program has written, if any has. An error, and nothing is read or
+    /// written any more, when that program was a newer Freeport that has changed the tables.
+    pub(super) fn reload_if_changed(&mut self) -> Result<bool, RegistryError> {
+        let version = self.data_version().map_err(|error| self.error(error))?;
         if version == self.seen {
             return Ok(false);
         }
-        self.reload()?;
+        self.check_version()?;
+        self.reload().map_err(|error| self.error(error))?;
         Ok(true)
+    }
+
+    fn check_version(&self) -> Result<(), RegistryError> {
+        let found = migrations::version(&self.db).map_err(|error| self.error(error))?;
+        let known = migrations::NEWEST;
+        if found > known {
+            let path = self.path.clone();
+            return Err(RegistryError::Newer { path, found, known });
+        }
+        Ok(())
     }
 
     fn reload(&mut self) -> rusqlite::Result<()> {
@@ -358,7 +364,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, RegistryError> {
 /// A path in the form that SQLite reads in a URI.
 pub(super) fn escaped(path: &Path) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
-    let bytes = path.as_os_str().as_bytes().iter();
+    let bytes = path.as_os_str().as_encoded_bytes().iter();
     bytes
         .map(|byte| match plain(byte) {
             true => char::from(*byte).to_string(),
@@ -414,6 +420,7 @@ pub(crate) mod tests {
     use crate::model::log::{Asker, Happened};
     use crate::model::reservation::Lease;
     use crate::model::reservation::tests::reserved;
+    use crate::platform::files::tests::{link as make_link, mode, set_mode};
 
     pub(crate) const ASKER: Asker = Asker {
         uid: 1000,
@@ -429,7 +436,7 @@ pub(crate) mod tests {
             let folder = std::env::temp_dir()
                 .join(format!("freeport-registry-{}-{name}", std::process::id()));
             let _ = std::fs::remove_dir_all(&folder);
-            let uid = rustix::process::geteuid().as_raw();
+            let uid = crate::platform::limits::user_id();
             Temporary(Place::new(folder.join("data"), uid), folder)
         }
 
@@ -671,15 +678,14 @@ pub(crate) mod tests {
         let open = Temporary::new("unsafe");
         open.open();
         let folder = open.0.database().parent().unwrap().to_owned();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-        std::fs::set_permissions(&folder, mode).unwrap();
+        set_mode(&folder, 0o777);
         assert!(matches!(
             Registry::open(&open.0, Duration::ZERO).err(),
             Some(RegistryError::UnsafeFolder { .. })
         ));
         let link = Temporary::new("link");
         std::fs::create_dir_all(link.1.join("elsewhere")).unwrap();
-        std::os::unix::fs::symlink(link.1.join("elsewhere"), link.1.join("data")).unwrap();
+        make_link(&link.1.join("elsewhere"), &link.1.join("data"));
         assert!(matches!(
             Registry::open(&link.0, Duration::ZERO).err(),
             Some(RegistryError::UnsafeFolder { .. })
@@ -694,9 +700,9 @@ pub(crate) mod tests {
             .change(&clock(1, 1), |change| change.put(reserved(3000, "shop")))
             .unwrap();
         let folder = place.0.database().parent().unwrap().to_owned();
-        assert_eq!(std::fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(mode(&folder), 0o700);
         for file in std::fs::read_dir(folder).unwrap() {
-            assert_eq!(file.unwrap().metadata().unwrap().mode() & 0o777, 0o600);
+            assert_eq!(mode(&file.unwrap().path()), 0o600);
         }
     }
 }

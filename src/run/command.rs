@@ -1,14 +1,12 @@
 //! The command: where its program is, and how it is started.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{Access, access};
 
 use super::told::{RunError, status};
 use crate::model::text::escape;
-use crate::platform::spawn::SpawnError;
+use crate::platform::is_executable;
+use crate::platform::started::SpawnError;
 
 /// Where programs are looked for when PATH is not set, as shells do it.
 const USUAL: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -16,7 +14,7 @@ const USUAL: &str = "/usr/local/bin:/usr/bin:/bin";
 /// The file of a program: as it is named with a slash, else the first in PATH that can be executed.
 pub fn find(program: &OsStr) -> Result<PathBuf, RunError> {
     let as_named = Path::new(program);
-    if program.as_bytes().contains(&b'/') {
+    if program.as_encoded_bytes().contains(&b'/') {
         return match kind(as_named) {
             Kind::Program => Ok(as_named.to_owned()),
             Kind::Other(why) => Err(not_executable(program, why)),
@@ -59,7 +57,7 @@ enum Kind {
 fn kind(file: &Path) -> Kind {
     match std::fs::metadata(file) {
         Ok(found) if found.is_dir() => Kind::Folder,
-        Ok(_) if access(file, Access::EXEC_OK).is_ok() => Kind::Program,
+        Ok(_) if is_executable(file) => Kind::Program,
         Ok(_) => Kind::Other(NO_RIGHT),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Kind::Hidden,
         Err(_) => Kind::Nothing,
@@ -94,17 +92,6 @@ pub fn failed(program: &OsString, error: &SpawnError) -> RunError {
 
 fn shown(program: &OsStr) -> String {
     escape(&program.to_string_lossy()).into_owned()
-}
-
-/// Whether a program acts as another user, or with more rights than its caller: the seam would take
-/// that from it.
-pub fn has_rights_of_its_own(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    /// The bits of setuid and setgid.
-    const RIGHTS: u32 = 0o6000;
-    let set = std::fs::metadata(file).is_ok_and(|found| found.permissions().mode() & RIGHTS != 0);
-    let mut value = [0; 64];
-    set || rustix::fs::getxattr(file, c"security.capability", &mut value).is_ok()
 }
 
 #[cfg(test)]

@@ -8,8 +8,6 @@ mod signals;
 
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::asking::Asking;
 use super::binds::Binds;
 use super::claims::{self, Lease};
@@ -19,10 +17,10 @@ use super::ready::Ready;
 use super::restart::{BackOff, Restart};
 use super::told::{RunError, Voice};
 use super::verify::{Found, Verify};
-use crate::platform::children::ChildEnd;
-use crate::platform::front::{Front, PASSED_ON};
+use crate::platform::front::{Front, OF_BACKGROUND, OF_CHILDREN, PASSED_ON};
 use crate::platform::seam::Seam;
-use crate::platform::spawn::Spawn;
+use crate::platform::started::{ChildEnd, Spawn};
+use crate::platform::waiting::Waiting;
 use crate::platform::{Signals, ignore_signals, tree};
 
 /// How long what is to end may take until it is ended.
@@ -93,11 +91,11 @@ impl Guard {
         ready: Option<Ready>,
         care: Care,
     ) -> std::io::Result<Guard> {
-        let caught: Vec<i32> = PASSED_ON.into_iter().chain([libc::SIGCHLD]).collect();
+        let caught: Vec<i32> = PASSED_ON.into_iter().chain([OF_CHILDREN]).collect();
         let signals = Signals::catch(&caught)?;
         front.part_names();
         // Caught, they would keep this process from writing to a terminal from the background.
-        ignore_signals(&[libc::SIGTTIN, libc::SIGTTOU]);
+        ignore_signals(&OF_BACKGROUND);
         Ok(Guard {
             front,
             signals,
@@ -265,28 +263,17 @@ impl Guard {
     }
 
     fn poll(&mut self, until: Option<Instant>) {
-        let left = until.map(|until| {
-            let left = until.saturating_duration_since(Instant::now());
-            Timespec {
-                tv_sec: left.as_secs().cast_signed(),
-                tv_nsec: left.subsec_nanos().into(),
-            }
-        });
-        let mut ready = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let mut waiting = Waiting::with_room(3);
+        waiting.add(&self.signals);
         if !self.child.told {
-            ready.push(PollFd::new(&self.front, PollFlags::IN));
+            waiting.add(&self.front);
         }
-        let at = ready.len();
-        if let Some(seam) = &self.child.seam {
-            ready.push(PollFd::new(seam, PollFlags::IN));
-        }
-        // What is interrupted is looked at all the same.
-        let _ = poll(&mut ready, left.as_ref());
+        let seam = self.child.seam.as_ref().map(|seam| waiting.add(seam));
+        // What cannot be waited for is looked at all the same.
+        let _ = waiting.wait(left);
         // Nobody is left whose binds would be told.
-        let over = ready
-            .get(at)
-            .is_some_and(|seam| seam.revents().contains(PollFlags::HUP));
-        if over {
+        if seam.is_some_and(|seam| waiting.is_over(seam)) {
             self.child.seam = None;
         }
     }

@@ -9,10 +9,8 @@
 //! hold = "seam"
 //! ```
 
-use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::ops::Range;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -22,6 +20,7 @@ use super::options::HoldMode;
 use crate::model::reservation::check_name;
 use crate::model::text::escape;
 use crate::model::{Port, Protocol};
+use crate::platform::files::open_at_once;
 use crate::platform::project;
 
 /// The name of the file.
@@ -106,12 +105,7 @@ fn read(file: &Path) -> Result<Option<String>, ManifestError> {
         file: file.to_owned(),
         source,
     };
-    // A FIFO is not waited for.
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-        .open(file);
-    let opened = match opened {
+    let opened = match open_at_once(file) {
         Ok(opened) => opened,
         Err(error) => {
             return match error.kind() {

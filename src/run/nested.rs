@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use super::command;
@@ -76,14 +75,14 @@ pub fn become_it(options: &Options, ports: &[Named]) -> RunError {
         let knowledge = Knowledge::of(options, voice)?;
         let arguments = knowledge.arguments(ports)?;
         let mut command = Command::new(file);
-        command.arg0(&program).args(arguments.iter().skip(1));
+        command.args(arguments.iter().skip(1));
         for (name, value) in knowledge.variables(ports)? {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
         }
-        let error = command.exec();
+        let error = platform::become_program(command, &program);
         Err(RunError::new(
             status::NOT_EXECUTABLE,
             format!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::platform::children::ChildEnd;
+use crate::platform::started::ChildEnd;
 
 /// How long the first wait is.
 const FIRST: Duration = Duration::from_millis(500);

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, IsTerminal as _};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Instant;
 
@@ -22,8 +21,8 @@ use super::{command, nested, replace};
 use crate::model::{Port, Protocol};
 use crate::platform::front::{Front, PASSED_ON};
 use crate::platform::seam::Seam;
-use crate::platform::spawn::Spawn;
-use crate::platform::{self, is_ignored, limits, listening_socket};
+use crate::platform::started::Spawn;
+use crate::platform::{self, Descriptor, is_ignored, limits, listening_socket};
 
 /// Runs a command on ports of its own. Returns in the process that has guarded it, when nothing of it
 /// is left; the one that called ends as the command did. To be called while there is one thread.
@@ -131,7 +130,7 @@ struct Starter {
     file: std::path::PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<Change>,
-    descriptors: Vec<OwnedFd>,
+    descriptors: Vec<Descriptor>,
     ignored: Vec<i32>,
     under_seam: bool,
 }
@@ -199,13 +198,13 @@ fn obstacle(knowledge: &Knowledge, file: &Path) -> Option<String> {
             "it becomes another user, which the guard of its binds would prevent".to_owned(),
         );
     }
-    (!is_root && command::has_rights_of_its_own(file)).then(|| {
+    (!is_root && platform::has_rights_of_its_own(file)).then(|| {
         "it has rights of its own, which the guard of its binds would take away".to_owned()
     })
 }
 
 /// A socket that listens on the port of a lease.
-fn listening(lease: &Lease) -> Result<OwnedFd, RunError> {
+fn listening(lease: &Lease) -> Result<Descriptor, RunError> {
     let failed = |error: std::io::Error| {
         RunError::new(
             status::FAILED,
@@ -226,7 +225,7 @@ fn named(leases: &[Lease]) -> Vec<Named> {
 impl Starter {
     fn spawn(&self) -> Result<Spawn, RunError> {
         let mut arguments = self.arguments.iter().cloned();
-        let duplicates = self.descriptors.iter().map(OwnedFd::try_clone);
+        let duplicates = self.descriptors.iter().map(Descriptor::try_clone);
         Ok(Spawn {
             program: self.file.clone(),
             arg0: arguments.next(),

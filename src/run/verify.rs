@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::told::who;
 use crate::model::{Listener, Port, Process, Protocol};
-use crate::platform;
+use crate::platform::{self, limits};
 
 /// The first time between two looks, and the longest.
 const STEPS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
@@ -143,7 +143,8 @@ impl Verify {
         for (lease, watched) in self.open() {
             let there = |l: &&Listener| l.port == watched.port && l.protocol == watched.protocol;
             let there: Vec<&Listener> = listeners.iter().filter(there).collect();
-            if there.iter().any(|listener| self.is_below(listener)) {
+            let is_ours = |one: &&Listener| self.is_below(one) || self.is_hidden(one);
+            if there.iter().any(is_ours) {
                 found.push(Found::Ours(lease));
             } else if let Some(other) = there.iter().find(|listener| listener.owner.is_some()) {
                 found.push(Found::Theirs(lease, who(other)));
@@ -173,5 +174,14 @@ impl Verify {
         };
         let mut processes = listener.owner.iter().chain(&listener.workers);
         processes.any(|process| below(process))
+    }
+
+    /// Whether it is another user's whose processes may not be read, and something below runs as that
+    /// user: through sudo and the like.
+    fn is_hidden(&self, listener: &Listener) -> bool {
+        let root = || platform::claimant(self.root).map(|root| root.key);
+        listener.owner.is_none()
+            && listener.uid != limits::user_id()
+            && root().is_some_and(|root| platform::runs_as(root, listener.uid))
     }
 }

@@ -72,7 +72,15 @@ impl Doer {
                 }
             }
             Action::Kill { port, key, force } => {
-                self.work(move |ask, done| kill(port, key, force, ask, done));
+                let kill = kill_of(port, key, force);
+                self.work(move |ask, done| end(kill, ask, done));
+            }
+            Action::Stop { port, container } => {
+                let kill = Kill {
+                    container: Some(container),
+                    ..Kill::of(vec![port])
+                };
+                self.work(move |ask, done| end(kill, ask, done));
             }
             Action::Reserve {
                 port,
@@ -183,19 +191,19 @@ impl Doer {
     }
 }
 
-/// Ends a process, and tells what came of it.
-fn kill(port: Port, key: ProcessKey, force: bool, ask: Ask<'_>, done: &dyn Fn(Done)) {
-    let grace_ms = if force {
-        0
-    } else {
-        Kill::of(vec![port]).grace_ms
-    };
-    let kill = Kill {
+/// The end of exactly this process.
+fn kill_of(port: Port, key: ProcessKey, force: bool) -> Kill {
+    let usual = Kill::of(vec![port]);
+    Kill {
         pid: Some(key.to_string()),
         force,
-        grace_ms,
-        ..Kill::of(vec![port])
-    };
+        grace_ms: if force { 0 } else { usual.grace_ms },
+        ..usual
+    }
+}
+
+/// Ends a process or a container, and tells what came of it.
+fn end(kill: Kill, ask: Ask<'_>, done: &dyn Fn(Done)) {
     match ask(Request::Kill(kill)) {
         Reply::Kill(reply) => {
             for outcome in reply.outcomes {

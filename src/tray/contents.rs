@@ -164,6 +164,7 @@ pub fn nothing() -> State {
         scanned_at: Timestamp(SystemTime::UNIX_EPOCH),
         gaps: Vec::new(),
         listeners: Vec::new(),
+        elsewhere: Vec::new(),
     }))
 }
 

@@ -2,6 +2,10 @@
 //!
 //! All of it lives on the main thread, as AppKit demands, and is reached from elsewhere by the
 //! loop's events. The app has no place in the Dock, and no menu bar of its own.
+//!
+//! While the menu is open, AppKit runs the loop in another mode: events come all the same, and the
+//! mode tells that the menu is open. Its texts may change then, and nothing else does: a menu that is
+//! replaced would close under the pointer.
 
 mod drawn;
 mod picture;
@@ -10,6 +14,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
+use objc2_core_foundation::CFRunLoop;
+use objc2_foundation::{NSActivityOptions, NSProcessInfo, NSString};
 use tao::event::{Event, StartCause};
 use tao::event_loop::{ControlFlow, EventLoop, EventLoopBuilder, EventLoopProxy};
 use tao::platform::macos::{ActivationPolicy, EventLoopExtMacOS as _};
@@ -18,9 +24,10 @@ use tray_icon::menu::{MenuEvent, MenuId};
 use tray_icon::{MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
 
 use super::actions::{Doer, Done};
-use super::board::{Board, FREEZE};
+use super::board::Board;
 use super::menu::View;
-use super::{Links, Quit, States, shape};
+use super::sketch::{changes, sketch};
+use super::{Links, Quit, States};
 use crate::ipc::protocol::TrayStatus;
 use crate::model::Timestamp;
 use crate::model::visibility::Viewer;
@@ -29,14 +36,14 @@ use drawn::Drawn;
 
 /// How often ages are brought up to date.
 const AGES: Duration = Duration::from_secs(60);
-/// How many menus that were replaced while they may have been open are kept.
-const REPLACED: usize = 8;
+/// The mode of the main loop while nothing is open.
+const AT_REST: &str = "kCFRunLoopDefaultMode";
 
 /// What reaches the main thread.
 enum Message {
     State,
     Clicked(MenuId),
-    /// The pointer has come to the icon: a menu that was open is closed by now.
+    /// The pointer has come to the icon, maybe to open the menu.
     Near,
     Opened,
     Done(Done),
@@ -48,6 +55,11 @@ pub fn run(links: Links, states: States, rings: Receiver<()>, ended: Receiver<Qu
     let mut events: EventLoop<Message> = EventLoopBuilder::with_user_event().build();
     events.set_activation_policy(ActivationPolicy::Accessory);
     events.set_activate_ignoring_other_apps(false);
+    // Without it, the system lets an app without windows nap, and looks at ports come late.
+    let _awake = NSProcessInfo::processInfo().beginActivityWithOptions_reason(
+        NSActivityOptions::UserInitiatedAllowingIdleSystemSleep,
+        &NSString::from_str("looks at ports"),
+    );
     forward(rings, events.create_proxy(), |()| Message::State);
     forward(ended, events.create_proxy(), Message::End);
     let proxy = events.create_proxy();
@@ -75,10 +87,19 @@ pub fn run(links: Links, states: States, rings: Receiver<()>, ended: Receiver<Qu
                 *flow = ControlFlow::Exit;
             }
             Event::UserEvent(message) => desk.take(message),
+            Event::MainEventsCleared => desk.settle(),
+            Event::LoopDestroyed if desk.icon.is_some() => {
+                // The system ends the app with the session, and does not come back from here. What
+                // was acknowledged is written down, and what was held is free when it is gone.
+                log::info!("ending: {:?}", Quit::SessionEnded);
+                desk.icon = None;
+            }
             _ => {}
         }
         if *flow != ControlFlow::Exit {
-            *flow = ControlFlow::WaitUntil(Instant::now() + desk.next_wake());
+            // Another time at each event: the timer of the loop is by the clock on the wall, and goes
+            // off early when the machine has slept. It would do so for ever if it were not set anew.
+            *flow = ControlFlow::WaitUntil(Instant::now() + AGES);
         }
     });
 }
@@ -91,15 +112,18 @@ struct Desk {
     board: Board,
     icon: Option<TrayIcon>,
     drawn: Drawn,
-    /// The epoch of the rows in it.
+    /// The epoch of what it was drawn from.
     epoch: u64,
-    /// Menus that were replaced while they may have been open: what is clicked in them still means
-    /// what it said.
-    replaced: Vec<Drawn>,
+    /// The menu before this one: a click on it may be on its way, and still means what it said.
+    before: Option<Drawn>,
     /// What the tooltip says; it tells of conflicts, too.
     headline: String,
-    /// When the menu was opened last; macOS does not say when it closes.
-    opened: Option<Instant>,
+    /// Whether the menu is open.
+    is_open: bool,
+    /// Whether there is something to show that must wait until the menu is closed.
+    is_late: bool,
+    /// When ages are brought up to date at the latest, should nothing else do it.
+    due: Instant,
 }
 
 impl Desk {
@@ -114,9 +138,11 @@ impl Desk {
             icon: None,
             drawn: Drawn::default(),
             epoch: 0,
-            replaced: Vec::new(),
+            before: None,
             headline: String::new(),
-            opened: None,
+            is_open: false,
+            is_late: false,
+            due: Instant::now() + AGES,
         }
     }
 
@@ -160,14 +186,14 @@ impl Desk {
                 }
             }
             Message::Clicked(id) => self.clicked(&id),
-            Message::Near => {
-                self.opened = None;
-                self.board.closed();
-            }
+            Message::Near => self.board.pass(Instant::now(), now()),
             Message::Opened => {
-                self.opened = Some(Instant::now());
-                self.board.opened(Instant::now());
                 self.doer.read_launch_at_login();
+                // A click that was too short to leave it open has closed it already.
+                self.is_open = is_tracking();
+                if self.is_open {
+                    self.board.opened(Instant::now());
+                }
             }
             Message::Done(Done::Killed(outcome)) => self.board.killed(&outcome),
             Message::Done(Done::LaunchAtLogin(on)) => self.board.set_launch_at_login(on),
@@ -178,10 +204,9 @@ impl Desk {
     }
 
     fn clicked(&mut self, id: &MenuId) {
-        let all = std::iter::once(&self.drawn).chain(&self.replaced);
-        let action = all.into_iter().find_map(|drawn| drawn.action(id)).cloned();
-        self.opened = None;
-        self.board.closed();
+        let of_before = || self.before.as_ref().and_then(|menu| menu.action(id));
+        let action = self.drawn.action(id).or_else(of_before).cloned();
+        self.close();
         match action {
             Some(action) if !self.board.take(&action) => self.doer.start(action),
             Some(_) => {}
@@ -192,50 +217,67 @@ impl Desk {
     /// Lets time pass.
     fn pass(&mut self) {
         self.board.pass(Instant::now(), now());
+        self.due = Instant::now() + AGES;
         self.draw();
     }
 
-    /// How long nothing needs to be done by itself.
-    fn next_wake(&self) -> Duration {
-        let thaw = self.opened.map(|at| FREEZE.saturating_sub(at.elapsed()));
-        thaw.filter(|left| !left.is_zero())
-            .map_or(AGES, |left| AGES.min(left + Duration::from_millis(10)))
+    /// Everything that came was taken: what had to wait for the menu to be closed is done.
+    fn settle(&mut self) {
+        if Instant::now() >= self.due {
+            self.pass();
+        }
+        if (self.is_open || self.is_late) && !is_tracking() {
+            self.close();
+            self.draw();
+        }
     }
 
-    /// Shows what the board says. Other rows, or another shape, are another menu: one that is open
-    /// stays as it is, and the next click on the icon opens the new one.
+    /// The menu has closed.
+    fn close(&mut self) {
+        if std::mem::replace(&mut self.is_open, false) {
+            self.board.closed();
+        }
+    }
+
+    /// Shows what the board says. Where the menu has another shape, it is another menu, for which one
+    /// that is open has to close first.
     fn draw(&mut self) {
         let Some(icon) = &self.icon else { return };
-        let items = self.board.menu().to_vec();
+        let entries = sketch(self.board.menu());
         let epoch = self.board.epoch();
-        if epoch == self.epoch && shape::is_same(self.drawn.items(), &items) {
-            self.drawn.update(items);
-        } else {
-            self.epoch = epoch;
-            match Drawn::new(items) {
+        let changes = changes(self.drawn.entries(), &entries).filter(|_| epoch == self.epoch);
+        let headline = format!("Freeport: {}", self.board.headline());
+        let must_be_closed = changes.is_none() || headline != self.headline;
+        self.is_late = must_be_closed && is_tracking();
+        match changes {
+            Some(changes) => self.drawn.change(&changes, entries),
+            None if self.is_late => {}
+            None => match Drawn::new(entries) {
                 Ok(drawn) => {
                     icon.set_menu(Some(Box::new(drawn.menu().clone())));
-                    self.replaced
-                        .push(std::mem::replace(&mut self.drawn, drawn));
-                    let is_open = self.opened.is_some_and(|at| at.elapsed() < FREEZE);
-                    let kept = if is_open { REPLACED } else { 1 };
-                    let forgotten = self.replaced.len().saturating_sub(kept);
-                    self.replaced.drain(..forgotten);
+                    self.before = Some(std::mem::replace(&mut self.drawn, drawn));
+                    self.epoch = epoch;
                 }
                 Err(error) => log::warn!("the menu cannot be made: {error}"),
-            }
+            },
         }
-        let headline = format!("Freeport: {}", self.board.headline());
-        if headline == self.headline {
+        if self.is_late || headline == self.headline {
             return;
         }
         if let Err(error) = icon.set_tooltip(Some(&headline)) {
             log::debug!("the tooltip cannot be set: {error}");
         }
-        // A template has no colours: a mark beside it tells of a conflict.
+        // A template has no colours: a mark beside it tells of a conflict. It makes the icon wider,
+        // which would move a menu that is open.
         icon.set_title(Some(if self.board.has_conflict() { "!" } else { "" }));
         self.headline = headline;
     }
+}
+
+/// Whether a menu is open, as the main loop tells by its mode.
+fn is_tracking() -> bool {
+    let mode = CFRunLoop::main().and_then(|main| main.current_mode());
+    mode.is_some_and(|mode| mode.to_string() != AT_REST)
 }
 
 fn view() -> View {

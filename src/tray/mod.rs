@@ -5,8 +5,11 @@
 //! platform draws it. Knows the engine only through requests and replies, and gets its states from
 //! `app`.
 
+#[cfg_attr(windows, allow(dead_code, reason = "nothing is drawn there yet"))]
 mod actions;
+#[cfg_attr(windows, allow(dead_code, reason = "nothing is drawn there yet"))]
 mod board;
+#[cfg_attr(windows, allow(dead_code, reason = "nothing is drawn there yet"))]
 mod contents;
 #[cfg(target_os = "linux")]
 mod icon;
@@ -17,8 +20,13 @@ mod macos;
 pub mod menu;
 #[cfg(test)]
 mod scene;
+#[cfg_attr(windows, allow(dead_code, reason = "nothing is drawn there yet"))]
 mod shape;
+#[cfg(any(target_os = "macos", test))]
+mod sketch;
 mod states;
+#[cfg(windows)]
+mod windows;
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -30,6 +38,8 @@ pub use linux::run;
 #[cfg(target_os = "macos")]
 pub use macos::run;
 pub use states::{Publisher, States, slot};
+#[cfg(windows)]
+pub use windows::run;
 
 /// Why the app is to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +50,10 @@ pub enum Quit {
     Menu,
     /// The desktop session is over.
     SessionEnded,
+    /// Another app has taken the place of this one.
+    Replaced,
+    /// The program is no longer installed.
+    Uninstalled,
 }
 
 /// What the tray needs of the rest.

@@ -136,6 +136,7 @@ pub fn state(listeners: &[Listener], reservations: &[ReservationView]) -> State 
             scanned_at: now(),
             gaps: vec![],
             listeners: listeners.to_vec(),
+            elsewhere: vec![],
         }))
     }
 }

@@ -61,6 +61,7 @@ mod tests {
                 scanned_at: Timestamp(SystemTime::UNIX_EPOCH),
                 gaps: vec![],
                 listeners: vec![],
+                elsewhere: vec![],
             }))
         };
         publisher.publish(state(1));

@@ -4,7 +4,7 @@
 # usage: tests/desktop/pictures.sh [BINARY [SECONDS]]
 #
 # The servers run for SECONDS before the pictures are taken, so that they have an age. Needs node,
-# redis-server and python3; shows vite if VITE is a folder with node_modules/vite in it, and flask
+# redis-server, python3 and xterm; shows vite if VITE is a folder with node_modules/vite in it, and flask
 # if python3 has it.
 # shellcheck disable=SC2317 # functions are called by traps and by other functions
 set -euo pipefail
@@ -64,7 +64,7 @@ if [ -n "${VITE:-}" ]; then
   project storefront main
   cp -r "$VITE/node_modules" .
   echo '<h1>storefront</h1>' > index.html
-  serve 5173 node node_modules/vite/bin/vite.js --host 127.0.0.1
+  serve 5173 "$binary" run --service web -- node node_modules/vite/bin/vite.js --host 127.0.0.1
 fi
 sleep $((seconds / 2))
 project docs-site main
@@ -77,14 +77,15 @@ eventually has_icon
 reserve() { "$binary" reserve "$1" --project "$2" "${@:3}" > /dev/null; }
 reserve 3000 shop --service web
 reserve 5000 api
-[ -z "${VITE:-}" ] || reserve 5173 storefront
-# A claim that has been there for a while.
+# A port that is kept for later.
+reserve 9000 shop --service queue --hold
+# A claim that has been there for a while, and is held until its owner starts to listen.
 cd "$HOME/shop"
 node -e 'setInterval(() => {}, 1e6)' &
 claimant=$!
 started+=("$claimant")
 cd "$HOME"
-"$binary" claim 3001 --pid "$claimant" --project shop --service api --ttl 53m > /dev/null
+"$binary" claim 3001 --pid "$claimant" --project shop --service api --ttl 53m --hold > /dev/null
 # The rows come with the first look; the panel draws them when it has been told.
 eventually settled
 sleep 2
@@ -135,6 +136,42 @@ note() {
 }
 # With buttons, they are higher.
 plain=(0 180) buttons=(200 400)
+# Where `freeport run` is shown: a shell in a terminal, in which somebody types. It stands away from
+# the panel, whose menus are open.
+if command -v xterm > /dev/null; then
+  project admin main
+  cat > server.js << 'JS'
+const server = require('http').createServer((_, reply) => reply.end('admin\n'));
+server.listen(3000, '127.0.0.1', () => console.log(`admin listens on ${server.address().port}`));
+JS
+  # Without a window manager, who types is heard where the pointer is.
+  PATH="$(dirname "$binary"):$PATH" PS1='\w $ ' xterm -class Terminal -geometry 76x6+120+240 -b 20 \
+    -bw 0 -fa 'DejaVu Sans Mono' -fs 19 -bg '#fbfaf8' -fg '#2e3436' +sb -uc \
+    -e bash --norc --noprofile -i 2> /dev/null &
+  started+=("$!")
+  cd "$HOME"
+  terminals() { windows Terminal | grep .; }
+  eventually terminals > /dev/null
+  read -r tx ty tw th < <(terminals)
+  point $((tx + tw - 40)) $((ty + th - 40))
+  eventually settled
+  xdotool type --delay 20 'freeport run -- node server.js'
+  xdotool key Return
+  # The other one that is here now listens on 3000, and 3001 is held for the claim.
+  eventually listens 3002
+  eventually settled || true
+  shot run
+  crop run $((tx - margin)) $((ty - margin)) $((tw + 2 * margin)) $((th + 2 * margin))
+  xdotool key ctrl+c
+  listens_not() { ! listens "$1"; }
+  eventually listens_not 3002
+  xdotool key ctrl+d
+  gone() { ! terminals > /dev/null; }
+  eventually gone
+  eventually settled
+else
+  echo "SKIPPED: there is no xterm for the picture of freeport run" >&2
+fi
 # The first row, and how far it is from one to the next; a line between them is 2 more.
 first=84 row=50
 

@@ -110,6 +110,8 @@ fn every_runtime_is_kept_out_until_the_gate_is_open() {
         "node",
         "java",
         "static",
+        "musl",
+        "go",
         "plain",
         "plain 127.0.0.1",
         "plain ::",

@@ -53,6 +53,8 @@ fn every_kind_of_program_gets_the_port_that_is_held() {
         "node",
         "java",
         "static",
+        "musl",
+        "go",
         "32 bits, socketcall",
         "32 bits, bind",
         "plain",

@@ -31,9 +31,12 @@ pub fn command(kind: &str, home: &Home, port: u16) -> Option<Vec<String>> {
         }
         "java" => {
             let class = java(home)?;
-            words(&[&which("java"), "-cp", &class, "Server", &port_text])
+            let quick = "-XX:TieredStopAtLevel=1";
+            words(&[&which("java"), quick, "-cp", &class, "Server", &port_text])
         }
         "static" => words(&[&compiled(home, "server.c", &["-static"])?, &port_text]),
+        "musl" => words(&[&musl(home)?, &port_text]),
+        "go" => words(&[&go(home)?, &port_text]),
         "32 bits, socketcall" | "32 bits, bind" => {
             let mut options = vec!["-m32", "-nostdlib", "-static", "-ffreestanding"];
             options.extend(["-fno-pie", "-no-pie", "-fno-stack-protector", "-O1"]);
@@ -72,16 +75,55 @@ pub fn shared_file(home: &Home, name: &str) -> String {
 
 /// A program made of a file of `tests/holds`; `None` where the compiler cannot, which is said.
 pub fn compiled(home: &Home, source: &str, options: &[&str]) -> Option<String> {
-    if !there_is("cc") {
+    let name = format!("{source}{}", options.concat().replace(['-', '='], ""));
+    made(home, &name, "cc", |command, to| {
+        command.args(options).arg("-o").arg(to).arg(file(source));
+    })
+}
+
+/// A server in C that has nothing of the system's library in it, nor loads it.
+fn musl(home: &Home) -> Option<String> {
+    made(home, "server-musl", "musl-gcc", |command, to| {
+        command.args(["-static", "-o"]).arg(to);
+        command.arg(file("server.c"));
+    })
+}
+
+/// A server in Go, which calls the system by itself, from whichever thread it is on.
+fn go(home: &Home) -> Option<String> {
+    made(home, "server-go", "go", |command, to| {
+        // What it makes of its own library is kept for the next time.
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go");
+        command
+            .env("GOCACHE", kept)
+            .env("CGO_ENABLED", "0")
+            .env("GO111MODULE", "off")
+            .env("GOFLAGS", "")
+            .args(["build", "-o", to])
+            .arg(file("server.go"));
+    })
+}
+
+/// A program of this name, which stays; `None` where `compiler` cannot make it, which is said.
+fn made(
+    home: &Home,
+    name: &str,
+    compiler: &str,
+    tell: impl FnOnce(&mut Command, &str),
+) -> Option<String> {
+    let to = home.path(name).into_os_string().into_string().unwrap();
+    if Path::new(&to).exists() {
+        return Some(to);
+    }
+    if !there_is(compiler) {
         return None;
     }
-    let name = format!("{source}{}", options.concat().replace(['-', '='], ""));
-    let to = home.path(&name).into_os_string().into_string().unwrap();
-    let mut command = home.command("cc");
-    command.args(options).arg("-o").arg(&to).arg(file(source));
+    let mut command = home.command(compiler);
+    tell(&mut command, &to);
     let ran = finish(&mut command);
     if ran.code != 0 {
-        skipped(&format!("cc cannot make {name} here: {}", ran.err.trim()));
+        let why = ran.err.trim();
+        skipped(&format!("{compiler} cannot make {name} here: {why}"));
     }
     (ran.code == 0).then_some(to)
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use freeport::platform::listening_socket;
-use freeport::platform::spawn::{Spawn, SpawnError, Started};
+use freeport::platform::started::{Spawn, SpawnError, Started};
 use rustix::process::{Pid, WaitOptions, WaitStatus, waitpid};
 
 use crate::support::{Home, wait_for};

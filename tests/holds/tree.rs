@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use freeport::model::{Port, Protocol};
 use freeport::platform::seam::{BindCall, BindError, Seam};
-use freeport::platform::spawn::{Spawn, Started};
+use freeport::platform::started::{Spawn, Started};
 use freeport::platform::{PortHold, Vacancy, vacancy};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};

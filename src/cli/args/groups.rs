@@ -8,7 +8,7 @@ use clap::builder::styling::Styles;
 
 /// The groups, and the commands in each.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("See and free ports", &["list", "why", "kill"]),
+    ("See and free ports", &["list", "tui", "why", "kill"]),
     ("Start commands on ports", &["run", "docker", "wait", "env"]),
     (
         "Keep ports",
@@ -33,7 +33,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     (
         "The app",
-        &["status", "app", "autostart", "completions", "man"],
+        &["status", "doctor", "app", "autostart", "completions", "man"],
     ),
 ];
 

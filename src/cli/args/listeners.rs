@@ -47,6 +47,9 @@ pub struct KillArgs {
     /// `list --json` shows
     #[arg(long)]
     pub pid: Option<Wanted>,
+    /// The container that is meant, where several have the port: its name or id
+    #[arg(long, value_name = "NAME", conflicts_with = "pid")]
+    pub container: Option<String>,
     /// End it (SIGKILL) if it is still there after the grace
     #[arg(short, long)]
     pub force: bool,

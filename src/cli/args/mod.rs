@@ -58,6 +58,11 @@ pub enum Command {
         after_long_help = "Examples:\n  freeport list                 your own servers\n  freeport list 3000-3999 vite  ports from 3000 to 3999, and everything named vite\n  freeport list --all --json    everything, for programs"
     )]
     List(ListArgs),
+    /// Show the live list on the whole terminal, and act on it
+    #[command(
+        after_long_help = "What is in it: who listens, what is reserved, what is in conflict, pools and the log, with filter, sorting and groups. Each end of a process is asked first, with its name. '?' shows the keys, 'q' ends it.\n\nIt uses the sixteen colours of the terminal, and none where NO_COLOR is set."
+    )]
+    Tui,
     /// Tell the whole story of a port: process, parents, reservation
     Why(WhyArgs),
     /// End the process on a port, and tell whether the port is free
@@ -167,6 +172,11 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Tell how the running app is: uptime, timings, memory, tray
     Status(StatusArgs),
+    /// Tell what works here and what does not, with remedies
+    #[command(
+        after_long_help = "Status 1 when something is broken. What only makes Freeport do less, such as a panel without icons, is a warning.\n\nExamples:\n  freeport doctor\n  freeport doctor --json"
+    )]
+    Doctor(DoctorArgs),
     /// Run the long-lived app: the tray, or only the socket
     App {
         /// Without a tray icon: for servers, and sessions without a panel
@@ -184,12 +194,23 @@ pub enum Command {
     Man {
         /// The command
         verb: Option<String>,
+        /// Write all pages, and completions, into a folder: for who makes packages
+        #[arg(long, value_name = "FOLDER", hide = true, conflicts_with = "verb")]
+        write: Option<std::path::PathBuf>,
     },
 }
 
 /// How to tell the status.
 #[derive(Args, Debug)]
 pub struct StatusArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to tell what works.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,12 +1,12 @@
 //! One connection to the app: a line there, a line back, and what is left when it breaks.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::ClientError;
 use crate::ipc::protocol::{HelloReply, PROTOCOL, Reply, Request};
 use crate::ipc::socket::Place;
+use crate::platform::local_socket::Stream;
 use crate::platform::{limits, peer};
 
 /// How long the app may take to answer, beyond what the request itself takes.
@@ -19,7 +19,7 @@ const BUFFER: usize = 64 * 1024;
 /// A connection to the app. After an error it is of no more use: what is read next may belong to
 /// another request.
 #[derive(Debug)]
-pub(super) struct Connection(BufReader<UnixStream>);
+pub(super) struct Connection(BufReader<Stream>);
 
 /// Why there is no reply.
 #[derive(Debug)]

@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::ipc::protocol::{ErrorReply, PROTOCOL};
 use crate::ipc::socket::SocketError;
 
+/// The version of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -17,7 +20,7 @@ pub enum ClientError {
     Socket(#[from] SocketError),
     /// The app speaks another version of the protocol.
     #[error(
-        "the running freeport {version} (pid {pid}) speaks protocol {theirs}, this one speaks protocol {PROTOCOL}"
+        "the running freeport {version} (pid {pid}) speaks protocol {theirs}, this one, {VERSION}, speaks protocol {PROTOCOL}"
     )]
     Version {
         /// The version of the running app.
@@ -59,6 +62,11 @@ impl ClientError {
                     .to_owned(),
             ),
             ClientError::Socket(error) => Some(error.hint().to_owned()),
+            // To start it again with this program would put an older one in its place.
+            ClientError::Version { theirs, .. } if *theirs > PROTOCOL => Some(
+                "this program is the older one: use the one that the app is of ('type -a freeport' tells which there are)"
+                    .to_owned(),
+            ),
             ClientError::Version { pid, .. } => Some(format!(
                 "restart it: quit it from its menu, or 'kill {pid}', and start it again"
             )),

@@ -8,17 +8,13 @@ mod known;
 mod request;
 
 use std::io::{self, Read as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
-
 use crate::model::Port;
+use crate::platform::local_socket::{Listener, Stream, receive_at_once, send_at_once};
+use crate::platform::waiting::Waiting;
 use crate::platform::{Claimant, peer};
 use known::Known;
 
@@ -31,6 +27,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_millis(100);
 /// How soon it is looked again whether one of too many clients has its port.
 const SOON: Duration = Duration::from_millis(2);
+/// For how long after a request the next one is looked for without sleep: test suites ask for one
+/// port after the other, and to wake up takes longer than to serve.
+pub const AWAKE: Duration = Duration::from_micros(100);
 /// The most that is read of what a client says beyond a request.
 const DRAINED: usize = 64 * 1024;
 
@@ -41,7 +40,7 @@ pub type Picker = Box<dyn Fn(Vec<Asked>) + Send>;
 pub struct Asked {
     /// The process that the port is for.
     pub process: Claimant,
-    stream: UnixStream,
+    stream: Stream,
     _open: Arc<()>,
 }
 
@@ -49,33 +48,47 @@ impl Asked {
     /// Gives it a port.
     pub fn give(self, port: Port) {
         // Who does not take so few bytes has gone.
-        let _ = send(
-            &self.stream,
-            format!("{port}\n").as_bytes(),
-            SendFlags::DONTWAIT,
-        );
+        let _ = send_at_once(&self.stream, format!("{port}\n").as_bytes());
     }
 }
 
 /// Changes where a portserver listens while it serves.
+#[derive(Clone)]
 pub struct Control {
-    orders: Sender<Option<UnixListener>>,
-    wake: UnixStream,
+    orders: Sender<Order>,
+    wake: Arc<Stream>,
+}
+
+/// Where it is to listen.
+enum Order {
+    /// Here, in the place of where it listened from the start.
+    Instead(Listener),
+    /// Here, too, or nowhere else.
+    Also(Option<Listener>),
 }
 
 impl Control {
     /// Listens here, too, and no longer where it was told to before.
-    pub fn listen_also(&self, listener: Option<UnixListener>) {
-        if self.orders.send(listener).is_ok() {
-            let _ = send(&self.wake, &[1], SendFlags::DONTWAIT);
+    pub fn listen_also(&self, listener: Option<Listener>) {
+        self.order(Order::Also(listener));
+    }
+
+    /// Listens here, and no longer where it did from the start.
+    pub fn listen_instead(&self, listener: Listener) {
+        self.order(Order::Instead(listener));
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.send(order).is_ok() {
+            let _ = send_at_once(&self.wake, &[1]);
         }
     }
 }
 
 /// Serves on a thread of its own, for as long as the process lives, who belongs to this user.
-pub fn start(listener: UnixListener, uid: u32, picker: Picker) -> io::Result<Control> {
+pub fn start(listener: Listener, uid: u32, picker: Picker) -> io::Result<Control> {
     let (orders, ordered) = mpsc::channel();
-    let (wake, woken) = UnixStream::pair()?;
+    let (wake, woken) = Stream::pair()?;
     wake.set_nonblocking(true)?;
     woken.set_nonblocking(true)?;
     listener.set_nonblocking(true)?;
@@ -90,6 +103,7 @@ pub fn start(listener: UnixListener, uid: u32, picker: Picker) -> io::Result<Con
         uid,
         picker,
         rests_until: None,
+        awake_until: None,
     };
     std::thread::Builder::new()
         .name("portserver".into())
@@ -99,14 +113,15 @@ pub fn start(listener: UnixListener, uid: u32, picker: Picker) -> io::Result<Con
                 server.turn();
             }
         })?;
+    let wake = Arc::new(wake);
     Ok(Control { orders, wake })
 }
 
 struct Server {
-    listener: UnixListener,
-    also: Option<UnixListener>,
-    ordered: Receiver<Option<UnixListener>>,
-    woken: UnixStream,
+    listener: Listener,
+    also: Option<Listener>,
+    ordered: Receiver<Order>,
+    woken: Stream,
     /// Those that have not said what they want.
     clients: Vec<Client>,
     /// Shared with all who wait for their port.
@@ -116,10 +131,12 @@ struct Server {
     picker: Picker,
     /// Until when nothing is accepted.
     rests_until: Option<Instant>,
+    /// Until when it does not sleep.
+    awake_until: Option<Instant>,
 }
 
 struct Client {
-    stream: UnixStream,
+    stream: Stream,
     until: Instant,
 }
 
@@ -148,6 +165,7 @@ impl Server {
         }
         if !asked.is_empty() {
             (self.picker)(asked);
+            self.awake_until = Some(Instant::now() + AWAKE);
         }
     }
 
@@ -166,39 +184,48 @@ impl Server {
             (left, true) => left,
             (left, false) => Some(left.map_or(SOON, |left| left.min(SOON))),
         };
-        let left = left.map(|left| Timespec {
-            tv_sec: left.as_secs().cast_signed(),
-            tv_nsec: left.subsec_nanos().into(),
-        });
-        let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
-        let mut watched: Vec<PollFd<'_>> = self
-            .clients
-            .iter()
-            .map(|client| readable(client.stream.as_fd()))
-            .collect();
-        watched.push(readable(self.woken.as_fd()));
-        if accepts {
-            watched.push(readable(self.listener.as_fd()));
-            watched.extend(self.also.as_ref().map(|also| readable(also.as_fd())));
+        let mut waiting = Waiting::with_room(self.clients.len() + 3);
+        for client in &self.clients {
+            waiting.add(&client.stream);
         }
-        match poll(&mut watched, left.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => {
-                log::warn!("the portserver cannot wait: {error}");
-                std::thread::sleep(REST);
+        let woken = waiting.add(&self.woken);
+        if accepts {
+            waiting.add(&self.listener);
+            if let Some(also) = &self.also {
+                waiting.add(also);
             }
         }
-        let mut ready = watched.iter().map(|fd| !fd.revents().is_empty());
-        let said = ready.by_ref().take(self.clients.len()).collect();
-        (said, ready.next().unwrap_or_default())
+        let is_awake = || self.awake_until.is_some_and(|until| until > Instant::now());
+        let mut waited = Ok(());
+        while waited.is_ok() && !waiting.is_any_ready() && is_awake() {
+            std::thread::yield_now();
+            waited = waiting.wait(Some(Duration::ZERO));
+        }
+        if waited.is_ok() && !waiting.is_any_ready() {
+            waited = waiting.wait(left);
+        }
+        if let Err(error) = waited {
+            log::warn!("the portserver cannot wait: {error}");
+            std::thread::sleep(REST);
+        }
+        // The clients came first, in their order.
+        let said = (0..woken).map(|client| waiting.is_ready(client)).collect();
+        (said, waiting.is_ready(woken))
     }
 
     /// Does what it was told to.
     fn obey(&mut self) {
         let mut bytes = [0; 64];
         while matches!(self.woken.read(&mut bytes), Ok(n) if n > 0) {}
-        while let Ok(listener) = self.ordered.try_recv() {
-            self.also = listener.filter(|listener| listener.set_nonblocking(true).is_ok());
+        let waits_for_nobody = |listener: &Listener| listener.set_nonblocking(true).is_ok();
+        while let Ok(order) = self.ordered.try_recv() {
+            match order {
+                Order::Also(listener) => self.also = listener.filter(waits_for_nobody),
+                Order::Instead(listener) if waits_for_nobody(&listener) => {
+                    self.listener = listener;
+                }
+                Order::Instead(_) => {}
+            }
         }
     }
 
@@ -217,9 +244,7 @@ impl Server {
                         self.hear(Client { stream, until }, asked);
                     }
                     Err(error) => {
-                        let passes = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted]
-                            .contains(&error.kind());
-                        if !passes && error.kind() != io::ErrorKind::ConnectionAborted {
+                        if !is_passing(&error) && error.kind() != io::ErrorKind::ConnectionAborted {
                             log::warn!("the portserver cannot accept a client: {error}");
                             self.rests_until = Some(now + REST);
                         }
@@ -234,9 +259,9 @@ impl Server {
     /// dropped.
     fn hear(&mut self, client: Client, asked: &mut Vec<Asked>) {
         let mut request = [0; 512];
-        let length = match recv(&client.stream, &mut request[..], RecvFlags::DONTWAIT) {
-            Ok((length, _)) => length,
-            Err(Errno::AGAIN | Errno::INTR) => return self.clients.push(client),
+        let length = match receive_at_once(&client.stream, &mut request) {
+            Ok(length) => length,
+            Err(error) if is_passing(&error) => return self.clients.push(client),
             Err(_) => return,
         };
         if length == request.len() {
@@ -259,12 +284,17 @@ impl Server {
     }
 }
 
+/// Whether it only means that there is nothing yet.
+fn is_passing(error: &io::Error) -> bool {
+    [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted].contains(&error.kind())
+}
+
 impl Client {
     fn drain(&self) {
         let mut bytes = [0; 4096];
         for _ in 0..DRAINED / bytes.len() {
-            match recv(&self.stream, &mut bytes[..], RecvFlags::DONTWAIT) {
-                Ok((length, _)) if length > 0 => {}
+            match receive_at_once(&self.stream, &mut bytes) {
+                Ok(length) if length > 0 => {}
                 _ => return,
             }
         }

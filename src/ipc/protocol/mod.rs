@@ -110,6 +110,9 @@ pub struct Kill {
     /// the process that was shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<String>,
+    /// The container that is meant: its name, its id, or the beginning of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// Send SIGKILL to what is still there after the grace.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
@@ -134,6 +137,7 @@ impl Kill {
         Kill {
             ports,
             pid: None,
+            container: None,
             force: false,
             tree: false,
             grace_ms: default_grace(),

@@ -1,14 +1,17 @@
 //! Deciding which process a kill may signal.
 
+mod container;
 mod outcome;
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::attribute::passes_sockets_on;
+use super::container::engines;
 use super::text::escape;
 use super::{Listener, Port, Process, ProcessKey, SocketId};
 
+pub use container::{Decision, Stopping, decide, is_worth_asking};
 pub use outcome::{KillResult, Outcome, Party, Sent, SupervisorInfo};
 
 /// Which process the user means, when the port alone does not say it.
@@ -122,6 +125,11 @@ pub fn target(
         let mut refused = refuse(KillResult::Protected);
         refused.owner = Some(Party::of(owner));
         return Err(refused);
+    }
+    if let Some(engine) = engines::of(owner) {
+        let mut refused = refuse(KillResult::Protected);
+        refused.owner = Some(Party::of(owner));
+        return Err(Box::new(refused.of_engine(engine)));
     }
     let is_owned = |l: &&&Listener| l.owner_key() == Some(owner.key);
     let owned = || here.iter().filter(is_owned);

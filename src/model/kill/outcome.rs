@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::text::escape;
-use crate::model::{Listener, Port, Process, ProcessKey};
+use crate::model::{Container, Listener, Port, Process, ProcessKey};
 
 /// A process in the story of a kill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +76,8 @@ pub enum KillResult {
     OtherProcess,
     /// The system refused the signal for another reason.
     Failed,
-    /// The process is never signalled: init, a service manager, or Freeport itself.
+    /// The process is never signalled: init, a service manager, Freeport itself, or what listens for
+    /// containers and virtual machines.
     Protected,
 }
 
@@ -103,12 +104,24 @@ pub struct Outcome {
     pub supervisor: Option<SupervisorInfo>,
     /// Who was signalled and is still running, although the port is free.
     pub still_running: Vec<Party>,
+    /// The container that was stopped, or that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+    /// The containers of which one is meant, where it was not said which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<Container>,
     /// Why the system refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// The pid that was asked for, when it is not one that listens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_pid: Option<u32>,
+    /// The container that was asked for, when it is not one that has the port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_container: Option<String>,
+    /// What to do instead of signalling the process.
+    #[serde(skip)]
+    pub advice: Option<String>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// What happened, for a person.
@@ -142,8 +155,12 @@ impl Outcome {
             unseen_users: Vec::new(),
             supervisor: None,
             still_running: Vec::new(),
+            container: None,
+            containers: Vec::new(),
             cause: None,
             asked_pid: None,
+            asked_container: None,
+            advice: None,
             took_ms: 0,
             message: String::new(),
             hint: None,
@@ -178,6 +195,15 @@ impl Outcome {
 
     fn tell(&self) -> (String, Option<String>) {
         let port = self.port;
+        if let Some(container) = &self.container {
+            return self.tell_stop(container);
+        }
+        if let Some(named) = &self.asked_container {
+            return self.tell_not_named(named);
+        }
+        if !self.containers.is_empty() {
+            return self.tell_several();
+        }
         let mut owner = self
             .owner
             .as_ref()
@@ -288,6 +314,11 @@ impl Outcome {
                     None,
                 )
             }
+            KillResult::Protected if self.cause.is_some() => {
+                let cause = self.cause.as_deref().unwrap_or_default();
+                let told = format!("nothing was signalled: {owner} {cause}");
+                (told, self.advice.clone())
+            }
             KillResult::Protected => (
                 format!("nothing was signalled: {owner} is never killed by Freeport"),
                 Some(format!("look with 'freeport why {port}'")),
@@ -295,7 +326,7 @@ impl Outcome {
         }
     }
 
-    fn holders(&self) -> String {
+    pub(super) fn holders(&self) -> String {
         let seen = self.held_by.iter().map(Party::to_string);
         let unseen = self
             .unseen_users

@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::paths;
+use crate::platform::above;
 
 /// What to do when the entry cannot be read or changed.
 pub const HINT: &str =
@@ -63,6 +64,9 @@ pub fn set(enabled: bool) -> io::Result<()> {
         };
     }
     let folder = place.parent().unwrap_or(Path::new("/"));
+    if let Some(why) = above::of_another_user(folder) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
     std::fs::create_dir_all(folder)?;
     // Renamed into place, so that a full disk leaves the old entry whole.
     let draft = folder.join(format!(".freeport.desktop.{}", std::process::id()));
@@ -79,10 +83,22 @@ pub fn set(enabled: bool) -> io::Result<()> {
 }
 
 fn entry(exe: &Path) -> String {
+    let exe = exe.to_string_lossy();
+    // With TryExec, a session says nothing where the program was uninstalled.
     format!(
-        "[Desktop Entry]\nType=Application\nName=Freeport\nComment=See who listens on which port, and free it\nExec={} app\nIcon=freeport\nTerminal=false\nX-GNOME-Autostart-enabled=true\n",
-        quote(&exe.to_string_lossy())
+        "[Desktop Entry]\nType=Application\nName=Freeport\nComment=See who listens on which port, and free it\nTryExec={}\nExec={} app\nIcon=freeport\nTerminal=false\nX-GNOME-Autostart-enabled=true\n",
+        string(&exe),
+        quote(&exe)
     )
+}
+
+/// A value of the type "string" (Desktop Entry Specification, "Possible value types").
+fn string(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('\n', "\\n")
+        .replace('\t', "\\t")
+        .replace('\r', "\\r")
 }
 
 /// Quotes an argument of `Exec` (Desktop Entry Specification, "The Exec key"): quotes and
@@ -95,6 +111,9 @@ fn quote(argument: &str) -> String {
             '"' | '`' | '$' => quoted.extend(['\\', '\\', c]),
             '\\' => quoted.push_str("\\\\\\\\"),
             '%' => quoted.push_str("%%"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
             c => quoted.push(c),
         }
     }
@@ -141,6 +160,7 @@ mod tests {
         for exe in [
             "/usr/bin/freeport",
             "/home/me/My Apps/free \"port\" $5 100%\\x/freeport",
+            "/home/me/two\nlines\tand\ra tab/freeport",
         ] {
             assert_eq!(
                 read(&entry(Path::new(exe)), Path::new(exe)),
@@ -152,6 +172,20 @@ mod tests {
                 State::Elsewhere(_)
             ));
         }
+    }
+
+    #[test]
+    fn an_entry_names_the_program_that_must_be_there() {
+        let entry = entry(Path::new("/home/me/My \"Apps\" 100%/a\\b\nc/freeport"));
+        let named: Vec<&str> = entry
+            .lines()
+            .filter_map(|line| line.strip_prefix("TryExec="))
+            .collect();
+        assert_eq!(
+            named,
+            [r#"/home/me/My "Apps" 100%/a\\b\nc/freeport"#],
+            "escaped, and not quoted as Exec is"
+        );
     }
 
     #[test]

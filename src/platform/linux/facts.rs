@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::proc_pid::{ProcPid, Stat};
+use crate::model::container::{EngineKind, inside};
 use crate::model::service;
 use crate::model::{Ancestor, Process, ProcessKey, Project, Timestamp};
 
@@ -35,10 +36,11 @@ pub(super) fn identity(pid: u32) -> Option<(ProcessKey, u32)> {
 }
 
 impl Facts {
-    /// The facts of the process that has `pid` now; `None` when it is gone.
+    /// The facts of the process that has `pid` now; `None` when it is gone. Waits for a moment where
+    /// another one could still get the same identity: what is shown, and killed later, is this one.
     pub(super) fn of(&mut self, pid: u32) -> Option<Arc<Process>> {
         let folder = ProcPid::open(pid)?;
-        let stat = folder.stat()?;
+        let stat = folder.settled_stat()?;
         let start = stat.starttime;
         let key = ProcessKey { pid, start };
         if let Some(known) = self.processes.get(&key) {
@@ -91,6 +93,7 @@ impl Facts {
             started_at: started_at(stat.starttime),
             terminal: terminal(stat.tty_nr),
             unit: if direct { unit(folder) } else { None },
+            container: container(folder, &parents),
             parents,
             name,
             service: service.name,
@@ -230,6 +233,18 @@ fn unit(folder: &ProcPid) -> Option<String> {
     })?;
     let last = path.rsplit('/').next()?;
     (last.ends_with(".service") && !last.starts_with("user@")).then(|| last.to_owned())
+}
+
+/// The container that the process is in. Read only where a parent keeps one.
+fn container(folder: &ProcPid, parents: &[Ancestor]) -> Option<(EngineKind, Arc<str>)> {
+    if !inside::may_be(parents) {
+        return None;
+    }
+    let mut buffer = [0; 4096];
+    let bytes = folder.read("cgroup", &mut buffer).unwrap_or_default();
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let (engine, id) = inside::container(text, parents)?;
+    Some((engine, id.into()))
 }
 
 #[cfg(test)]

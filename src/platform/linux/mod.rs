@@ -7,6 +7,7 @@ mod bound;
 pub mod child;
 pub mod claimant;
 mod facts;
+pub mod health;
 pub mod hold;
 mod holders;
 pub mod leftover;

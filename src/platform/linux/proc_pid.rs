@@ -5,8 +5,10 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, fstat, open, openat, readlinkat};
+use rustix::time::{ClockId, clock_gettime};
 
 /// An open `/proc/PID`.
 pub(super) struct ProcPid(OwnedFd);
@@ -62,6 +64,23 @@ impl ProcPid {
         Stat::parse(self.read("stat", &mut buffer)?)
     }
 
+    /// What `stat` says, read when no other process can have the same pid and start time any more.
+    ///
+    /// A start time is a whole clock tick, 10 ms, and where pids are few, one can be given out twice
+    /// within it. What has started in a tick that is over is alone with its pid and that tick for good:
+    /// this waits for as long.
+    pub(super) fn settled_stat(&self) -> Option<Stat> {
+        loop {
+            // In this order: it is there when the tick is over.
+            let (now, rest) = tick();
+            let stat = self.stat()?;
+            if stat.starttime < now {
+                return Some(stat);
+            }
+            std::thread::sleep(rest);
+        }
+    }
+
     /// The user that the process acts as. It is who owns the folder itself, unlike the files in
     /// it, which are root's when the process may not be dumped (`task_dump_owner` in
     /// fs/proc/base.c).
@@ -104,6 +123,15 @@ impl Stat {
             starttime: fields.nth(1)?.parse().ok()?,
         })
     }
+}
+
+/// The clock tick of now, counted as [`Stat::starttime`] is, and how long it goes on.
+fn tick() -> (u64, Duration) {
+    let since = clock_gettime(ClockId::Boottime);
+    let nanoseconds = since.tv_sec.unsigned_abs() * 1_000_000_000 + since.tv_nsec.unsigned_abs();
+    let length = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    let gone = nanoseconds % length;
+    (nanoseconds / length, Duration::from_nanos(length - gone))
 }
 
 fn read_at<'a>(
@@ -161,6 +189,24 @@ mod tests {
             let stat = Stat::parse(line.as_bytes()).unwrap();
             assert_eq!(stat.has_ended(), ended, "{state} {threads}");
             assert_eq!(stat.starttime, 9000);
+        }
+    }
+
+    #[test]
+    fn a_process_is_settled_when_its_tick_is_over() {
+        for _ in 0..20 {
+            let mut child = std::process::Command::new("sleep")
+                .arg("60")
+                .spawn()
+                .unwrap();
+            let folder = ProcPid::open(child.id()).unwrap();
+            let at_once = folder.stat().unwrap().starttime;
+            let settled = folder.settled_stat().unwrap().starttime;
+            assert_eq!(at_once, settled);
+            assert!(settled < tick().0);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(folder.settled_stat(), None, "it is gone");
         }
     }
 

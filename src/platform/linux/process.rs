@@ -1,5 +1,6 @@
 //! Signals to exactly the process that is meant, and its family.
 
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,17 +45,23 @@ impl ProcessHandle {
             .and_then(Pid::from_raw)
             .filter(|pid| !pid.is_init())
             .ok_or(SignalError::NotPermitted)?;
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        let is_there = || identity(key.pid).is_some_and(|(now, _)| now == key);
+        let pidfd = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => pidfd,
+            // The number may be that of a thread by now, for which there are other errors.
+            Err(_) if !is_there() => return Err(SignalError::Gone),
+            Err(error) => return Err(error.into()),
+        };
         if !is_numbered(&pidfd, key.pid) {
             return Err(SignalError::Other(std::io::Error::other(
                 "/proc is that of another pid namespace, where pids mean other processes",
             )));
         }
         // The descriptor is open: if the start time is the right one now, it always was.
-        match identity(key.pid) {
-            Some((now, _)) if now == key => Ok(ProcessHandle { key, pidfd }),
-            _ => Err(SignalError::Gone),
+        if !is_there() {
+            return Err(SignalError::Gone);
         }
+        Ok(ProcessHandle { key, pidfd })
     }
 
     /// Whether it has any of these sockets open now.
@@ -104,10 +111,29 @@ pub fn descendants(key: ProcessKey) -> Vec<Arc<Process>> {
     let pids = holders::pids().into_iter();
     let pairs = pids.filter_map(|pid| Some((pid, identity(pid)?.1)));
     let mut facts = Facts::default();
-    family::below(key.pid, pairs)
-        .into_iter()
-        .filter_map(|pid| facts.of(pid))
-        .collect()
+    let found = family::below(key.pid, pairs).into_iter();
+    still_below(key, found.filter_map(|pid| facts.of(pid)).collect())
+}
+
+/// Those of `found`, each before its parent, that are below `key` at one time. They were found by pids
+/// that were read one after the other, and pids change hands meanwhile.
+fn still_below(key: ProcessKey, mut found: Vec<Arc<Process>>) -> Vec<Arc<Process>> {
+    let parent_of = |key: ProcessKey| {
+        let (now, parent) = identity(key.pid)?;
+        (now == key).then_some(parent)
+    };
+    // Each is asked for its parent, and the parent is seen after that: it was there at that time.
+    let key_and_parent = |one: &Arc<Process>| Some((one.key, parent_of(one.key)?));
+    let parents: HashMap<ProcessKey, u32> = found.iter().filter_map(key_and_parent).collect();
+    let mut family: HashSet<u32> = parent_of(key).map(|_| key.pid).into_iter().collect();
+    for process in found.iter().rev() {
+        let parent = parents.get(&process.key);
+        if parent.is_some_and(|parent| family.contains(parent)) {
+            family.insert(process.key.pid);
+        }
+    }
+    found.retain(|process| family.contains(&process.key.pid));
+    found
 }
 
 /// `pid` and the pids above it, up to init.
@@ -154,6 +180,16 @@ mod tests {
     }
 
     #[test]
+    fn a_process_whose_pid_is_that_of_a_thread_now_is_gone() {
+        let opened = std::thread::spawn(|| {
+            let me = std::fs::read_link("/proc/thread-self").unwrap();
+            let tid = me.file_name().unwrap().to_str().unwrap().parse().unwrap();
+            ProcessHandle::open(ProcessKey { pid: tid, start: 1 })
+        });
+        assert!(matches!(opened.join().unwrap(), Err(SignalError::Gone)));
+    }
+
+    #[test]
     fn init_is_never_opened() {
         for pid in [0, 1] {
             assert!(matches!(
@@ -194,6 +230,31 @@ mod tests {
         child.0.wait().unwrap();
         assert!(!is_alive(key));
         assert!(!is_alive(ProcessKey { pid: 0, start: 0 }));
+    }
+
+    #[test]
+    fn who_has_only_the_pid_of_a_child_is_not_below() {
+        let (_child, key) = sleeper();
+        let (_other, apart) = sleeper();
+        let mut facts = Facts::default();
+        let me = identity(std::process::id()).unwrap().0;
+        let child = facts.of(key.pid).unwrap();
+        let earlier = |process: &Arc<Process>| {
+            let mut one = Process::clone(process);
+            one.key.start -= 1;
+            Arc::new(one)
+        };
+        assert_eq!(
+            still_below(me, vec![child.clone()]),
+            std::slice::from_ref(&child)
+        );
+        assert_eq!(still_below(me, vec![earlier(&child)]), [], "recycled");
+        assert_eq!(still_below(apart, vec![child.clone()]), [], "another's");
+        let recycled = ProcessKey {
+            start: me.start - 1,
+            ..me
+        };
+        assert_eq!(still_below(recycled, vec![child]), []);
     }
 
     #[test]

@@ -25,6 +25,8 @@ const MANY: usize = 16;
 /// Makes snapshots, each from what the last one knew.
 pub struct Scanner {
     only: Vec<Port>,
+    /// Where others listen, when it is looked at single ports.
+    elsewhere: Vec<Port>,
     table: Sockets,
     sockets: Vec<Socket>,
     last: Vec<Socket>,
@@ -45,6 +47,7 @@ impl Scanner {
     pub fn for_ports(ports: &[Port]) -> Scanner {
         Scanner {
             only: ports.to_vec(),
+            elsewhere: Vec::new(),
             table: Sockets::open(),
             sockets: Vec::new(),
             last: Vec::new(),
@@ -80,8 +83,10 @@ impl Scanner {
     fn tick(&mut self, focus: Focus<'_>) -> bool {
         let gaps = self.table.list(&mut self.sockets);
         if !self.only.is_empty() {
-            self.sockets
-                .retain(|socket| self.only.contains(&socket.port));
+            let others = |socket: &mut Socket| !self.only.contains(&socket.port);
+            let others = self.sockets.extract_if(.., others);
+            self.elsewhere = others.map(|socket| socket.port).collect();
+            self.elsewhere.dedup();
         }
         let mut changed = gaps != self.gaps || self.sockets != self.last;
         self.gaps = gaps;
@@ -314,6 +319,7 @@ impl Scanner {
             scanned_at: Timestamp(SystemTime::now()),
             gaps,
             listeners,
+            elsewhere: self.elsewhere.clone(),
         }
     }
 }
@@ -409,6 +415,21 @@ mod tests {
         drop(one);
         assert!(scanner.scan(Focus::default()).unwrap().listeners.is_empty());
         assert_eq!(scanner.scan(Focus::default()), None);
+    }
+
+    #[test]
+    fn of_other_ports_than_those_asked_for_it_is_only_known_that_they_are_taken() {
+        let all = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = |one: &TcpListener| Port::new(one.local_addr().unwrap().port()).unwrap();
+        let (asked, other) = (port(&all[0]), port(&all[1]));
+        let mut scanner = Scanner::for_ports(&[asked]);
+        let found = scanner.first();
+        assert!(found.listeners.iter().all(|found| found.port == asked));
+        assert!(found.elsewhere.is_sorted());
+        assert!(found.elsewhere.binary_search(&other).is_ok());
+        assert!(found.elsewhere.binary_search(&asked).is_err());
+        let everything = Scanner::new().first();
+        assert!(everything.elsewhere.is_empty(), "nothing is left out");
     }
 
     #[test]

@@ -1,15 +1,13 @@
 //! Starting at login: a launch agent, `~/Library/LaunchAgents/freeport.plist`.
 //!
-//! It is written by the auto-launch crate and read here: the crate takes every file that exists
-//! for an agent that is switched on, and escapes no paths, so that what it wrote is checked. What
-//! the user switches off under Login Items in System Settings is not in the file, and not seen.
+//! The file is all there is to it: launchd reads it at the next login. What the user switches off
+//! under Login Items in System Settings is not in the file, and not seen.
 
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use auto_launch::{AutoLaunch, MacOSLaunchMode};
-
-use super::paths;
+use super::{bundle, paths};
 use crate::platform::macos_formats::launch_agent;
 
 /// The label of the agent, and the name of its file.
@@ -39,7 +37,7 @@ pub fn place() -> io::Result<PathBuf> {
 
 /// Reads whether this program starts at login.
 pub fn state() -> io::Result<State> {
-    let bytes = match std::fs::read(place()?) {
+    let bytes = match fs::read(place()?) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Disabled),
         Err(error) => return Err(error),
@@ -64,48 +62,33 @@ pub fn state() -> io::Result<State> {
 
 /// Makes this program start at login, or not.
 pub fn set(enabled: bool) -> io::Result<()> {
-    let exe = std::env::current_exe()?;
-    let agent = agent(&exe)?;
-    if !enabled {
-        return agent.disable().map_err(io_error);
-    }
     let place = place()?;
-    std::fs::create_dir_all(place.parent().unwrap_or(Path::new("/")))?;
-    agent.enable().map_err(io_error)?;
-    match state() {
-        Ok(State::Enabled) => Ok(()),
-        // The disk is full, or the path has characters that mean something in XML.
-        _ => {
-            let _ = std::fs::remove_file(&place);
-            Err(io::Error::other(format!(
-                "{} cannot be started at login: its path has one of the characters < > &, or the disk is full",
-                exe.display()
-            )))
-        }
+    if !enabled {
+        return match fs::remove_file(&place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
     }
-}
-
-fn agent(exe: &Path) -> io::Result<AutoLaunch> {
-    let exe = exe.to_str().ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("the path {} is no text", exe.display()),
-        )
+    let exe = std::env::current_exe()?;
+    let command = [exe.to_str().unwrap_or("\0"), "app"];
+    let text = launch_agent::write(NAME, bundle::id(&exe), &command).ok_or_else(|| {
+        let why = format!("the path {} is no text that XML can have", exe.display());
+        io::Error::new(io::ErrorKind::InvalidInput, why)
     })?;
-    Ok(AutoLaunch::new(
-        NAME,
-        exe,
-        MacOSLaunchMode::LaunchAgent,
-        &["app"],
-        &[] as &[&str],
-        // What the user waits for is not slowed down as background work.
-        "<key>ProcessType</key>\n  <string>Interactive</string>",
-    ))
+    fs::create_dir_all(place.parent().unwrap_or(Path::new("/")))?;
+    replace(&place, &text)
 }
 
-fn io_error(error: auto_launch::Error) -> io::Error {
-    match error {
-        auto_launch::Error::Io(error) => error,
-        other => io::Error::other(other),
+/// Writes the file as a whole, or leaves it as it was.
+fn replace(place: &Path, text: &str) -> io::Result<()> {
+    let new = place.with_extension(format!("new-{}", std::process::id()));
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let done = written.and_then(|()| fs::rename(&new, place));
+    if done.is_err() {
+        let _ = fs::remove_file(&new);
     }
+    done
 }

@@ -99,6 +99,7 @@ impl Facts {
             started_at: Timestamp(SystemTime::UNIX_EPOCH + Duration::from_micros(key.start)),
             terminal: terminal::name(info.e_tdev),
             unit: None,
+            container: None,
             parents: self.lineage(info.pbi_ppid),
             name,
             service: service.name,

@@ -2,8 +2,9 @@
 //!
 //! On macOS a wildcard socket does not keep a socket with SO_REUSEADDR from a single address
 //! (bsd/netinet/in_pcb.c: it conflicts with exactly its own address only), so each of the addresses
-//! that a server of `localhost` binds is held. No option lets somebody in afterwards: the gate is
-//! opened by closing the sockets.
+//! that a server of `localhost` binds is held. No option lets one program in afterwards and keeps the
+//! others out: the gate is opened by closing the sockets, for a command that is about to be started
+//! in the moment in which it is executed.
 
 use std::cell::RefCell;
 use std::io;
@@ -14,7 +15,9 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 
+use super::subreaper;
 use crate::model::{Port, Protocol};
+use crate::platform::at_exec;
 
 /// What is held of a port.
 const ADDRESSES: [IpAddr; 4] = [
@@ -49,21 +52,28 @@ impl PortHold {
         })
     }
 
-    /// Holds the port beside a hold of the same user that was lent: nothing can be lent here, so
+    /// Holds the port beside a hold of the same user that was lent: that one has let go of it, so
     /// that this is as [`PortHold::new`].
     pub fn beside(port: Port, protocol: Protocol) -> io::Result<PortHold> {
         PortHold::new(port, protocol)
     }
 
-    /// Changes nothing: a port cannot be lent on macOS.
+    /// Lets go of the port at once, for [`PortHold::beside`] or [`listening_socket`] to bind it. What
+    /// would share it with them would share it with everybody (SO_REUSEPORT), and a socket that is
+    /// held on the loopback address would get what is meant for one on all addresses.
     pub fn lend(&self) -> io::Result<()> {
+        self.sockets.borrow_mut().clear();
         Ok(())
     }
 
-    /// Opens the gate: the port is free.
+    /// Opens the gate: the port is free. In a process that looks after a command it is so when the
+    /// command is executed, and after half a second at the latest.
     pub fn open(&self) -> io::Result<()> {
-        self.sockets.borrow_mut().clear();
-        Ok(())
+        let sockets = self.sockets.take();
+        if sockets.is_empty() || !subreaper::guards() {
+            return Ok(());
+        }
+        at_exec::let_go(sockets)
     }
 
     /// Closes the gate again. A port that somebody has bound meanwhile cannot be held, which is an

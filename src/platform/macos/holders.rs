@@ -1,22 +1,23 @@
 //! Which sockets a process has open, from libproc.
 
 use libproc::bsd_info::BSDInfo;
-use libproc::file_info::{ListFDs, ProcFDInfo, ProcFDType, pidfdinfo};
-use libproc::net_info::{InSockInfo, SocketFDInfo, SocketInfoKind, TcpSIState};
+use libproc::file_info::{ListFDs, ProcFDInfo, ProcFDType};
 use libproc::proc_pid::{listpidinfo, pidinfo};
 use libproc::processes::{ProcFilter, pids_by_type};
 
-use crate::model::{Protocol, Socket, SocketId};
-use crate::platform::macos_formats::address;
+use super::kernel;
+use crate::model::{Socket, SocketId};
 use crate::platform::macos_formats::join::Held;
+use crate::platform::macos_formats::socket_info;
 
 // The same numbers as <sys/proc_info.h> gives in C: a change of libproc's hand-written structures
-// stops the build instead of reading wrong bytes.
+// stops the build instead of reading wrong bytes. Sockets are decoded from bytes in socket_info,
+// whose offsets are compared with libproc's here.
 const _: () = {
     use std::mem::offset_of;
 
-    use libproc::net_info::{SocketInfo, TcpSockInfo};
-    assert!(size_of::<SocketFDInfo>() == 792);
+    use libproc::net_info::{InSockInfo, SocketFDInfo, SocketInfo, TcpSockInfo};
+    assert!(size_of::<SocketFDInfo>() == socket_info::LENGTH);
     assert!(offset_of!(SocketFDInfo, psi) == 24);
     assert!(size_of::<SocketInfo>() == 768);
     assert!(offset_of!(SocketInfo, soi_so) == 136);
@@ -38,24 +39,31 @@ const _: () = {
     assert!(offset_of!(BSDInfo, pbi_start_tvsec) == 120);
 };
 
-/// The protocol of sockets of the kind [`SocketInfoKind::In`] that are wanted.
-const UDP: i32 = libc::IPPROTO_UDP;
-
 /// The pids of all processes whose descriptors may be read: the user's, or all for root.
 pub(super) fn readable_pids(user: u32) -> Vec<u32> {
-    let filter = if user == 0 {
+    let mut pids = listed(if user == 0 {
         ProcFilter::All
     } else {
         ProcFilter::ByUID { uid: user }
-    };
-    let mut pids = pids_by_type(filter).unwrap_or_default();
+    });
     pids.retain(|&pid| pid != 0);
     pids
 }
 
 /// The pids of all processes.
 pub(super) fn pids() -> Vec<u32> {
-    pids_by_type(ProcFilter::All).unwrap_or_default()
+    listed(ProcFilter::All)
+}
+
+/// The pids of the children of a process.
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    listed(ProcFilter::ByParentProcess { ppid: pid })
+}
+
+/// libproc asks how much room is needed, for which the kernel adds some processes more; who starts
+/// within that moment is seen by the next look.
+fn listed(filter: ProcFilter) -> Vec<u32> {
+    pids_by_type(filter).unwrap_or_default()
 }
 
 /// Adds the sockets of a process that wait for peers to `held`. A process that may not be read, or
@@ -66,9 +74,18 @@ pub(super) fn search(pid: u32, held: &mut Vec<Held>) {
     };
     let found = descriptors(pid, process.pbi_nfiles)
         .into_iter()
-        .filter_map(|fd| socket(pid, fd.proc_fd))
-        .filter_map(|info| waiting(&info, process.pbi_uid));
-    held.extend(found.map(|socket| Held { socket, pid }));
+        .filter_map(|fd| kernel::socket(pid, fd.proc_fd))
+        .filter_map(|bytes| socket_info::waiting(&bytes));
+    held.extend(found.map(|found| Held {
+        socket: Socket {
+            port: found.port,
+            protocol: found.protocol,
+            address: found.address,
+            id: found.id,
+            uid: process.pbi_uid,
+        },
+        pid,
+    }));
 }
 
 /// Whether the process has any of these sockets open now.
@@ -78,8 +95,8 @@ pub(super) fn has_any(pid: u32, sockets: &[SocketId]) -> bool {
     };
     descriptors(pid, process.pbi_nfiles)
         .into_iter()
-        .filter_map(|fd| socket(pid, fd.proc_fd))
-        .any(|info| sockets.contains(&SocketId(info.psi.soi_so)))
+        .filter_map(|fd| kernel::socket(pid, fd.proc_fd))
+        .any(|bytes| sockets.contains(&socket_info::id(&bytes)))
 }
 
 /// What libproc tells of a process of the user's own; to root, of any.
@@ -103,43 +120,6 @@ fn descriptors(pid: u32, table: u32) -> Vec<ProcFDInfo> {
     };
     found.retain(|fd| matches!(ProcFDType::from(fd.proc_fdtype), ProcFDType::Socket));
     found
-}
-
-/// `None` when it was closed meanwhile.
-fn socket(pid: u32, descriptor: i32) -> Option<SocketFDInfo> {
-    pidfdinfo::<SocketFDInfo>(pid.cast_signed(), descriptor).ok()
-}
-
-/// The socket, when it waits for peers: TCP in state LISTEN, or UDP that is not connected.
-fn waiting(info: &SocketFDInfo, uid: u32) -> Option<Socket> {
-    let (protocol, place) = match SocketInfoKind::from(info.psi.soi_kind) {
-        SocketInfoKind::Tcp => {
-            // SAFETY: the kind says that the kernel has written `pri_tcp`.
-            let tcp = unsafe { info.psi.soi_proto.pri_tcp };
-            if !matches!(TcpSIState::from(tcp.tcpsi_state), TcpSIState::Listen) {
-                return None;
-            }
-            (Protocol::Tcp, tcp.tcpsi_ini)
-        }
-        SocketInfoKind::In if info.psi.soi_protocol == UDP => {
-            // SAFETY: the kind says that the kernel has written `pri_in`.
-            let udp = unsafe { info.psi.soi_proto.pri_in };
-            if address::port(udp.insi_fport).is_some() {
-                return None;
-            }
-            (Protocol::Udp, udp)
-        }
-        _ => return None,
-    };
-    // SAFETY: both views of the union are 16 plain bytes.
-    let bytes = unsafe { place.insi_laddr.ina_6.s6_addr };
-    Some(Socket {
-        port: address::port(place.insi_lport)?,
-        protocol,
-        address: address::local(place.insi_vflag, bytes)?,
-        id: SocketId(info.psi.soi_so),
-        uid,
-    })
 }
 
 #[cfg(test)]

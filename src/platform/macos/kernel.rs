@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::ptr::null_mut;
 use std::time::Duration;
 
+use crate::platform::macos_formats::socket_info;
+
 /// Reads a value of the kernel into `buffer`, which is reused and holds exactly the value then.
 pub(super) fn sysctl(name: &CStr, buffer: &mut Vec<u8>) -> io::Result<()> {
-    fill(buffer, |to, length| {
+    fill(buffer, usize::MAX, |to, length| {
         // SAFETY: `name` ends with a zero, `to` is null or has room for `length` bytes, and
         // nothing is set.
         unsafe { libc::sysctlbyname(name.as_ptr(), to, length, null_mut(), 0) }
@@ -22,7 +24,7 @@ pub(super) fn process_arguments(pid: u32) -> io::Result<Vec<u8>> {
     let mut name = [libc::CTL_KERN, libc::KERN_PROCARGS2, pid.cast_signed()];
     // Into a buffer that is too small the kernel writes the end: it is empty, and the size asked.
     let mut bytes = Vec::new();
-    fill(&mut bytes, |to, length| {
+    fill(&mut bytes, ARGUMENTS_LIMIT, |to, length| {
         // SAFETY: `name` has three numbers, `to` is null or has room for `length` bytes, and
         // nothing is set.
         unsafe { libc::sysctl(name.as_mut_ptr(), 3, to, length, null_mut(), 0) }
@@ -30,18 +32,22 @@ pub(super) fn process_arguments(pid: u32) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// More than `ARG_MAX` and the number in front is refused by `KERN_PROCARGS2`.
+const ARGUMENTS_LIMIT: usize = 1024 * 1024;
+
 /// Fills `buffer` by `call`, which gets where to write and how much, says how much it wrote, and
 /// returns 0 unless it failed. What fits into the buffer is read at once; otherwise its size is
-/// asked, with a null pointer.
+/// asked, with a null pointer. More room than `limit` is never told.
 fn fill(
     buffer: &mut Vec<u8>,
+    limit: usize,
     mut call: impl FnMut(*mut c_void, &mut usize) -> c_int,
 ) -> io::Result<()> {
     const ATTEMPTS: usize = 5;
     for _ in 0..ATTEMPTS {
         buffer.clear();
         if buffer.capacity() > 0 {
-            let mut length = buffer.capacity();
+            let mut length = buffer.capacity().min(limit);
             if call(buffer.as_mut_ptr().cast(), &mut length) == 0 {
                 debug_assert!(length <= buffer.capacity());
                 // SAFETY: the kernel wrote `length` bytes, which is at most what it was given.
@@ -91,6 +97,44 @@ unsafe fn info<T>(pid: u32, flavor: c_int) -> Option<T> {
     // A failure is 0, and never less than the whole is written.
     // SAFETY: all of it was written, and any bytes are numbers.
     (written == size).then(|| unsafe { info.assume_init() })
+}
+
+/// What a process has open as a descriptor that is a socket; `None` when it was closed meanwhile, or
+/// may not be read.
+pub(super) fn socket(pid: u32, descriptor: i32) -> Option<[u8; socket_info::LENGTH]> {
+    /// `PROC_PIDFDSOCKETINFO` of <sys/proc_info.h>.
+    const SOCKET_INFO: c_int = 3;
+    let mut bytes = [0u8; socket_info::LENGTH];
+    let size = c_int::try_from(bytes.len()).ok()?;
+    // SAFETY: there is room for `size` bytes, and the kernel copies bytes, wherever they are.
+    let written = unsafe {
+        libc::proc_pidfdinfo(
+            pid.cast_signed(),
+            descriptor,
+            SOCKET_INFO,
+            bytes.as_mut_ptr().cast(),
+            size,
+        )
+    };
+    // A failure is 0.
+    (written == size).then_some(bytes)
+}
+
+/// Whether this login session has a screen: programs of others, as over SSH or of launchd's
+/// daemons, cannot reach the menu bar (<Security/AuthSession.h>). None when that cannot be told.
+pub(super) fn has_graphics() -> Option<bool> {
+    #[link(name = "Security", kind = "framework")]
+    unsafe extern "C" {
+        fn SessionGetInfo(session: u32, id: *mut u32, attributes: *mut u32) -> i32;
+    }
+    /// `callerSecuritySession`.
+    const MINE: u32 = u32::MAX;
+    /// `sessionHasGraphicAccess`.
+    const GRAPHICS: u32 = 0x10;
+    let (mut id, mut attributes) = (0u32, 0u32);
+    // SAFETY: both point to one number each, for the length of the call.
+    let failed = unsafe { SessionGetInfo(MINE, &mut id, &mut attributes) };
+    (failed == 0).then_some(attributes & GRAPHICS != 0)
 }
 
 /// The time since the boot, without the time asleep (clock_gettime(3), `CLOCK_UPTIME_RAW`).

@@ -27,11 +27,13 @@ pub fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| home.is_absolute())
 }
 
-/// Whether a desktop is there to show a tray on: always, but for who comes from afar.
+/// Whether a desktop is there to show a tray on: not for who comes from afar, and not in a session
+/// that has no screen, as a daemon's.
 pub fn in_desktop_session() -> bool {
-    ["SSH_CONNECTION", "SSH_TTY"]
+    let from_here = ["SSH_CONNECTION", "SSH_TTY"]
         .iter()
-        .all(|name| env::var_os(name).is_none_or(|value| value.is_empty()))
+        .all(|name| env::var_os(name).is_none_or(|value| value.is_empty()));
+    from_here && kernel::has_graphics().unwrap_or(true)
 }
 
 fn absolute(variable: &str) -> Option<PathBuf> {

@@ -11,7 +11,8 @@ use nix::unistd::getpeereid;
 pub struct Peer {
     /// Its user id when it connected.
     pub uid: u32,
-    /// Its pid when it connected.
+    /// The pid of the process that used that end last: of the one that connected, unless it has
+    /// handed the socket on.
     pub pid: u32,
 }
 

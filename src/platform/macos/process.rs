@@ -8,7 +8,7 @@ use nix::sys::event::{EvFlags, Kqueue};
 use rustix::process::{Pid, kill_process};
 
 use super::facts::{self, Facts, identity, parent};
-use super::{holders, watch};
+use super::{holders, strays, watch};
 use crate::model::{Ancestor, Process, ProcessKey, SocketId};
 use crate::platform::Signal;
 use crate::platform::unix::family;
@@ -104,15 +104,22 @@ pub fn is_alive(key: ProcessKey) -> bool {
         .is_some_and(|info| info.pbi_status != libc::SZOMB && facts::key(&info) == key)
 }
 
-/// All processes below `key`, each before its parent.
+/// All processes below `key`, each before its parent; of a guard, those that have lost their parents
+/// as well.
 pub fn descendants(key: ProcessKey) -> Vec<Arc<Process>> {
     let pids = holders::pids().into_iter();
     let pairs = pids.filter_map(|pid| Some((pid, parent(pid)?)));
+    let pairs: Vec<(u32, u32)> = pairs.collect();
+    let mut below = family::below(key.pid, pairs.iter().copied());
+    for stray in strays::of(key) {
+        if stray != key.pid && !below.contains(&stray) {
+            below.extend(family::below(stray, pairs.iter().copied()));
+            below.push(stray);
+        }
+    }
     let mut facts = Facts::default();
-    family::below(key.pid, pairs)
-        .into_iter()
-        .filter_map(|pid| facts.of(pid))
-        .collect()
+    let processes = below.into_iter().filter_map(|pid| facts.of(pid));
+    processes.collect()
 }
 
 /// `pid` and the pids above it, up to launchd.

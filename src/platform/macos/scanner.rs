@@ -27,6 +27,8 @@ const SETTLES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(15)]
 /// Makes snapshots, each from what the last one knew.
 pub struct Scanner {
     only: Vec<Port>,
+    /// Where others listen, when it is looked at single ports.
+    elsewhere: Vec<Port>,
     user: u32,
     table: Table,
     listed: Vec<Socket>,
@@ -50,6 +52,7 @@ impl Scanner {
     pub fn for_ports(ports: &[Port]) -> Scanner {
         Scanner {
             only: ports.to_vec(),
+            elsewhere: Vec::new(),
             user: user_id(),
             table: Table::default(),
             listed: Vec::new(),
@@ -85,8 +88,10 @@ impl Scanner {
         std::mem::swap(&mut self.listed, &mut self.before);
         let gaps = self.table.list(&mut self.listed);
         if !self.only.is_empty() {
-            self.listed
-                .retain(|socket| self.only.contains(&socket.port));
+            let others = |socket: &mut Socket| !self.only.contains(&socket.port);
+            let others = self.listed.extract_if(.., others);
+            self.elsewhere = others.map(|socket| socket.port).collect();
+            self.elsewhere.dedup();
         }
         let blind = !gaps.is_empty();
         let mut changed = gaps != self.gaps;
@@ -152,7 +157,11 @@ impl Scanner {
             holders::search(pid, &mut self.held);
         }
         if !self.only.is_empty() {
-            self.held.retain(|one| self.only.contains(&one.socket.port));
+            let others = |one: &mut Held| !self.only.contains(&one.socket.port);
+            let others = self.held.extract_if(.., others);
+            self.elsewhere.extend(others.map(|one| one.socket.port));
+            self.elsewhere.sort_unstable();
+            self.elsewhere.dedup();
         }
     }
 
@@ -194,6 +203,7 @@ impl Scanner {
             scanned_at: Timestamp(SystemTime::now()),
             gaps,
             listeners,
+            elsewhere: self.elsewhere.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::hold::PortHold;
 use crate::model::Protocol;
-pub use crate::platform::unix::bind_error::BindError;
+pub use crate::platform::bind_error::BindError;
 
 /// The binds of a tree of processes: on macOS nobody's.
 #[derive(Debug)]

@@ -11,22 +11,36 @@ use crate::platform::unix::vacancy::{Vacancy, found, is_absent, try_bind};
 /// How free this port is.
 pub fn vacancy(port: Port) -> Vacancy {
     found(|kind, reuse| {
-        let (v6, v4) = (Ipv6Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into());
-        let v6 = match one(v6, AddressFamily::INET6, port, kind, reuse) {
-            Err(error) => is_absent(error),
-            Ok(()) => true,
-        };
-        v6 && one(v4, AddressFamily::INET, port, kind, reuse).is_ok()
+        let asked: &[IpAddr] = if reuse { &EACH } else { &WILDCARDS };
+        asked
+            .iter()
+            .all(|address| match one(*address, port, kind, reuse) {
+                Err(error) => address.is_ipv6() && is_absent(error),
+                Ok(()) => true,
+            })
     })
 }
 
-fn one(
-    address: IpAddr,
-    family: AddressFamily,
-    port: Port,
-    kind: SocketType,
-    reuse: bool,
-) -> Result<(), Errno> {
+/// What conflicts with a socket on any address, as long as it does not set SO_REUSEADDR.
+const WILDCARDS: [IpAddr; 2] = [
+    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+];
+
+/// A socket with SO_REUSEADDR conflicts with exactly its own address only (`in_pcbbind` in xnu's
+/// in_pcb.c), so that each that servers use is asked.
+const EACH: [IpAddr; 4] = [
+    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+];
+
+fn one(address: IpAddr, port: Port, kind: SocketType, reuse: bool) -> Result<(), Errno> {
+    let family = match address {
+        IpAddr::V4(_) => AddressFamily::INET,
+        IpAddr::V6(_) => AddressFamily::INET6,
+    };
     let socket = socket(family, kind, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     try_bind(&socket, address, false, port, reuse)

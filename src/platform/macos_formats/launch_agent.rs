@@ -1,4 +1,59 @@
-//! What a launch agent's property list says (launchd.plist(5)), in its XML form.
+//! The property list of a launch agent (launchd.plist(5)), in its XML form: written, and read.
+
+/// The property list of an agent with this label that starts a program at login, once, in the
+/// session that has a menu bar. What ends it, or makes it crash, ends it until the next login.
+///
+/// None when an argument has characters that XML cannot have.
+pub fn write(label: &str, bundle: Option<&str>, command: &[&str]) -> Option<String> {
+    let mut text = String::from(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+"#,
+    );
+    let mut line = |indent: &str, name: &str, value: &str| -> Option<()> {
+        text.push_str(&format!("{indent}<{name}>{}</{name}>\n", escape(value)?));
+        Some(())
+    };
+    line("  ", "key", "Label")?;
+    line("  ", "string", label)?;
+    // System Settings shows its items by the name and the picture of the app.
+    if let Some(bundle) = bundle {
+        line("  ", "key", "AssociatedBundleIdentifiers")?;
+        line("  ", "string", bundle)?;
+    }
+    line("  ", "key", "ProgramArguments")?;
+    let mut words = String::new();
+    for word in command {
+        words.push_str(&format!("    <string>{}</string>\n", escape(word)?));
+    }
+    text.push_str(&format!("  <array>\n{words}  </array>\n"));
+    // Interactive: what the user waits for is not slowed down as background work.
+    text.push_str(
+        "  <key>RunAtLoad</key>
+  <true/>
+  <key>ProcessType</key>
+  <string>Interactive</string>
+  <key>LimitLoadToSessionType</key>
+  <string>Aqua</string>
+</dict>
+</plist>
+",
+    );
+    Some(text)
+}
+
+/// A text as XML has it; `None` where it cannot have it at all.
+fn escape(text: &str) -> Option<String> {
+    let is_bad =
+        |c: char| (c < ' ' && !matches!(c, '\t' | '\n')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    if text.contains(is_bad) {
+        return None;
+    }
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    Some(text.replace('>', "&gt;"))
+}
 
 /// What decides whether launchd starts something at login, and what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,7 +153,7 @@ fn unescape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The form that the auto-launch crate writes.
+    /// A form that others write.
     const WRITTEN: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
@@ -123,6 +178,70 @@ mod tests {
         let agent = read(WRITTEN).unwrap();
         assert_eq!(agent.command, ["/usr/local/bin/freeport", "app"]);
         assert!(agent.at_login && !agent.disabled);
+    }
+
+    /// Paths that people really have, and some that they do not.
+    const PATHS: [&str; 5] = [
+        "/Applications/Freeport.app/Contents/MacOS/freeport",
+        "/Users/Zo\u{eb}/My Programs/R&D <beta> \"1\"/freeport",
+        "/tmp/]]>&amp;&lt;!--/it's",
+        "/tmp/two\nlines\tand a tab",
+        "/opt/\u{1f980}/freeport",
+    ];
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for path in PATHS {
+            let agent = read(&write("freeport", None, &[path, "app"]).unwrap()).unwrap();
+            assert_eq!(agent.command, [path, "app"]);
+            assert!(agent.at_login && !agent.disabled, "{path}");
+        }
+        assert_eq!(write("freeport", None, &["/tmp/\u{1}"]), None);
+    }
+
+    /// Another program's idea of property lists: what is written is one, and says the same there.
+    #[test]
+    fn others_read_what_is_written() {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        const SCRIPT: &str = r#"
+import json, plistlib, sys
+print(json.dumps(plistlib.loads(sys.stdin.buffer.read(), fmt=plistlib.FMT_XML), sort_keys=True))
+"#;
+        for path in PATHS {
+            let child = Command::new("python3")
+                .args(["-c", SCRIPT])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn();
+            let mut child = match child {
+                Ok(child) => child,
+                Err(error) => {
+                    let mut out = std::io::stderr();
+                    let _ = writeln!(out, "SKIPPED: no python3 with a plistlib: {error}");
+                    return;
+                }
+            };
+            let text = write("freeport", Some("org.example.app"), &[path, "app"]).unwrap();
+            child
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{text}");
+            let read: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let expected = serde_json::json!({
+                "AssociatedBundleIdentifiers": "org.example.app",
+                "Label": "freeport",
+                "LimitLoadToSessionType": "Aqua",
+                "ProcessType": "Interactive",
+                "ProgramArguments": [path, "app"],
+                "RunAtLoad": true,
+            });
+            assert_eq!(read, expected);
+        }
     }
 
     #[test]

@@ -15,21 +15,13 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::pipe;
 
+use crate::platform::Caught;
+
 /// Where the handler writes what came; below zero when nobody reads it.
 static TOLD: AtomicI32 = AtomicI32::new(-1);
 
 /// How many bytes the handler writes for a signal: its number, and the pid of its sender.
 const RECORD: usize = 8;
-
-/// A signal that came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caught {
-    /// Its number.
-    pub signal: i32,
-    /// The process that sent it, 0 where that is outside of this pid namespace; `None` for the
-    /// kernel, as for what is typed on a terminal.
-    pub sender: Option<u32>,
-}
 
 /// Signals that are caught. There is one set of them in a process: another one replaces it.
 #[derive(Debug)]

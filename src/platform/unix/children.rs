@@ -3,48 +3,14 @@
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
 
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChildEnd {
-    /// By itself, with this status.
-    Exited(i32),
-    /// By this signal.
-    Signalled(i32),
-}
+use crate::platform::imp::subreaper;
 
-impl ChildEnd {
-    /// Whether it ended as programs do that did what they were asked.
-    pub fn is_success(self) -> bool {
-        self == ChildEnd::Exited(0)
-    }
+pub use crate::platform::started::{Change, ChildEnd, News};
 
-    pub(super) fn of(status: WaitStatus) -> Option<ChildEnd> {
-        let exited = status.exit_status().map(ChildEnd::Exited);
-        exited.or_else(|| status.terminating_signal().map(ChildEnd::Signalled))
-    }
-}
-
-/// What became of a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It ended, and was waited for.
-    Ended(ChildEnd),
-    /// It was stopped by this signal.
-    Stopped(i32),
-    /// It goes on.
-    Continued,
-}
-
-/// What there is to know of the children.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
-    /// Of this one, something.
-    Of(u32, Change),
-    /// Nothing new.
-    Nothing,
-    /// There is no child any more: of a process that keeps all that is left of its tree, that tree
-    /// is gone.
-    NoneLeft,
+/// How a process ended that was waited for; `None` where it has not.
+pub(super) fn end_of(status: WaitStatus) -> Option<ChildEnd> {
+    let exited = status.exit_status().map(ChildEnd::Exited);
+    exited.or_else(|| status.terminating_signal().map(ChildEnd::Signalled))
 }
 
 /// What is new of the children of this process; one that has ended is waited for by this.
@@ -62,6 +28,8 @@ pub fn news() -> News {
             }
             Ok(None) => return News::Nothing,
             Err(Errno::INTR) => {}
+            // Where orphans are not children, their ends are told by SIGCHLD all the same.
+            Err(_) if subreaper::has_orphans() => return News::Nothing,
             Err(_) => return News::NoneLeft,
         }
     }
@@ -72,7 +40,7 @@ fn change(status: WaitStatus) -> Option<Change> {
         return Some(Change::Continued);
     }
     let stopped = status.stopping_signal().map(Change::Stopped);
-    stopped.or_else(|| ChildEnd::of(status).map(Change::Ended))
+    stopped.or_else(|| end_of(status).map(Change::Ended))
 }
 
 /// Sends a signal, by number, to a child that was not waited for yet: nobody else has its pid.

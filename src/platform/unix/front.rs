@@ -22,9 +22,11 @@ use rustix::process::{
 };
 
 use super::caught::{Action, Signals, act, unblock};
-use super::children::ChildEnd;
+use super::children::{ChildEnd, end_of};
 use crate::platform::imp::subreaper;
 use crate::platform::tree;
+
+pub use crate::platform::started::Heard;
 
 /// The signals that are passed on, by number.
 pub const PASSED_ON: [i32; 9] = [
@@ -38,6 +40,18 @@ pub const PASSED_ON: [i32; 9] = [
     libc::SIGCONT,
     libc::SIGTSTP,
 ];
+
+/// The signals among them that ask for the end.
+pub const ENDING: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+
+/// The one among them that asks for nothing else.
+pub const TERMINATE: i32 = libc::SIGTERM;
+
+/// The signal by which the system tells that something became of a child.
+pub const OF_CHILDREN: i32 = libc::SIGCHLD;
+
+/// The signals that keep a process in the background from its terminal.
+pub const OF_BACKGROUND: [i32; 2] = [libc::SIGTTIN, libc::SIGTTOU];
 
 /// How long the rest of a tree may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(3);
@@ -91,19 +105,6 @@ impl Told {
             _ => return None,
         })
     }
-}
-
-/// What the front tells the guard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// A process sent this signal to the front.
-    Signal(i32),
-    /// The front runs again, after it was stopped.
-    Runs,
-    /// The front has told all that it got before it was asked, as often as it was asked.
-    ToldAll,
-    /// The front is gone.
-    Gone,
 }
 
 /// The guard's end of what connects it with the front. Can be polled for something to hear.
@@ -205,8 +206,7 @@ impl Front {
 fn stand(guard: &UnixStream, pid: Pid) -> i32 {
     subreaper::keep_orphans();
     tree::leave_streams(&[0, 1]);
-    let also = [libc::SIGTTIN, libc::SIGTTOU];
-    let caught: Vec<i32> = PASSED_ON.into_iter().chain(also).collect();
+    let caught: Vec<i32> = PASSED_ON.into_iter().chain(OF_BACKGROUND).collect();
     let Ok(signals) = Signals::catch(&caught) else {
         return outlive(pid);
     };
@@ -316,7 +316,7 @@ fn end_as(end: ChildEnd) -> i32 {
 fn await_end(pid: Pid) -> Option<ChildEnd> {
     loop {
         match waitpid(Some(pid), WaitOptions::empty()) {
-            Ok(Some((_, status))) => return ChildEnd::of(status),
+            Ok(Some((_, status))) => return end_of(status),
             Err(rustix::io::Errno::INTR) => {}
             Ok(None) | Err(_) => return None,
         }

@@ -1,24 +1,9 @@
-//! Why a signal could not be sent.
-
-use std::io;
+//! Signals and why they could not be sent, as the system says both.
 
 use rustix::io::Errno;
 
 use crate::platform::Signal;
-
-/// Why a signal was not sent.
-#[derive(Debug, thiserror::Error)]
-pub enum SignalError {
-    /// The process has ended.
-    #[error("the process has ended")]
-    Gone,
-    /// The process belongs to another user.
-    #[error("not permitted")]
-    NotPermitted,
-    /// The system refused for another reason.
-    #[error("the system refused the signal: {0}")]
-    Other(#[source] io::Error),
-}
+pub use crate::platform::SignalError;
 
 impl From<Errno> for SignalError {
     fn from(errno: Errno) -> SignalError {

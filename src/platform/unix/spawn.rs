@@ -11,7 +11,6 @@ use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 use std::ptr;
 
@@ -20,6 +19,9 @@ use rustix::process::{Pid, getpid};
 
 use super::caught::{Action, act};
 use crate::platform::imp::{child, seam};
+use crate::platform::started::{Child, Spawn, SpawnError, Started};
+
+pub use std::os::fd::OwnedFd as Descriptor;
 
 /// The first descriptor that is handed over (sd_listen_fds(3)).
 const FIRST: i32 = 3;
@@ -29,60 +31,6 @@ const SIGNALS: i32 = 64;
 const LISTEN: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 /// Room for the digits of a pid, and the zero behind them.
 const PID_DIGITS: usize = 11;
-
-/// A program that is to be started, with the environment, the folder and the standard streams of
-/// this process.
-#[derive(Debug, Default)]
-pub struct Spawn {
-    /// Where the program is.
-    pub program: PathBuf,
-    /// What it is told to be called, if not that.
-    pub arg0: Option<OsString>,
-    /// Its arguments.
-    pub args: Vec<OsString>,
-    /// Variables that are set for it, or removed.
-    pub env: Vec<(OsString, Option<OsString>)>,
-    /// Whether its binds, and those of all that it starts, are trapped by the [`seam::Seam`].
-    pub under_seam: bool,
-    /// Descriptors that become 3 and those above it, as `LISTEN_FDS` says to it.
-    pub descriptors: Vec<OwnedFd>,
-    /// Signals that it is to ignore, by number, as below `nohup`; all others do to it what they do
-    /// by themselves, whatever they do to this process.
-    pub ignored: Vec<i32>,
-}
-
-/// A program that was started.
-#[derive(Debug)]
-pub struct Started {
-    /// Its process.
-    pub child: Child,
-    /// The seam, where it is under it.
-    pub seam: Option<seam::Seam>,
-    /// Why there is no seam although it was asked for.
-    pub seam_refused: Option<String>,
-}
-
-/// A child process. It is to be waited for, as by `children::news`, and ends when the thread that
-/// started it does (on Linux).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Child {
-    /// Its number, which is no other's until it was waited for.
-    pub pid: u32,
-}
-
-/// Why a program was not started.
-#[derive(Debug, thiserror::Error)]
-pub enum SpawnError {
-    /// There is no such file. Shells end with 127 then.
-    #[error("not found")]
-    NotFound(#[source] io::Error),
-    /// The file is no program that can be executed here. Shells end with 126 then.
-    #[error("cannot be executed: {0}")]
-    NotExecutable(#[source] io::Error),
-    /// There is no process or descriptor left for it, or too little memory.
-    #[error("cannot be started: {0}")]
-    Failed(#[source] io::Error),
-}
 
 impl Spawn {
     /// Starts it. On Linux it is killed when the thread that called this ends.

@@ -9,18 +9,7 @@ use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
 use rustix::net::{SocketType, bind};
 
 use crate::model::Port;
-
-/// How free a port is: of TCP and UDP, of IPv4 and IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vacancy {
-    /// Any program can bind it.
-    Free,
-    /// Connections of a server that has ended are still being closed: only programs that set
-    /// SO_REUSEADDR can bind it, as most servers do.
-    Lingering,
-    /// Somebody has it, or it needs a right that the user does not have.
-    Taken,
-}
+pub use crate::platform::Vacancy;
 
 /// How free a port is, where `can_bind` says whether sockets of a kind can be bound to it, with
 /// SO_REUSEADDR or without.

@@ -214,7 +214,6 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStringExt as _;
     use std::process::Command;
 
     use super::*;
@@ -301,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_a_value() {
-        let bytes = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        let bytes = |bytes: &[u8]| crate::platform::os_text(bytes.to_vec());
         let words = [
             bytes(b"--name=\xff"),
             bytes(b"-v\xff:/x"),

@@ -4,7 +4,6 @@
 //! a container behind is guarded until it has ended, as the claims go back where that failed.
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,8 +12,8 @@ use super::claims::{self, Claimed, LIMIT, Terms};
 use crate::model::reservation::check_name;
 use crate::model::text::escape;
 use crate::platform::front::{Front, PASSED_ON};
-use crate::platform::spawn::Spawn;
-use crate::platform::{is_ignored, project};
+use crate::platform::started::Spawn;
+use crate::platform::{become_program, is_ignored, project};
 use crate::run::asking::{Answers, Asking};
 use crate::run::binds::Binds;
 use crate::run::claims::release;
@@ -113,7 +112,9 @@ fn rewritten(line: &DockerRun, words: &[OsString], claimed: &Claimed) -> Vec<OsS
 
 /// Becomes the client; returns only why that failed.
 fn become_docker(file: &Path, words: &[OsString]) -> RunError {
-    let error = Command::new(file).arg0(DOCKER).args(words).exec();
+    let mut command = Command::new(file);
+    command.args(words);
+    let error = become_program(command, DOCKER.as_ref());
     RunError::new(
         status::NOT_EXECUTABLE,
         format!("'{DOCKER}' cannot be executed: {error}"),

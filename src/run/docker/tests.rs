@@ -1,7 +1,5 @@
 //! Lines of `docker run` as people write them, with what is published and what becomes of them.
 
-use std::os::unix::ffi::OsStringExt as _;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -297,7 +295,7 @@ fn word() -> impl Strategy<Value = OsString> {
     prop_oneof![
         4 => parts.clone().prop_map(OsString::from),
         2 => (parts.clone(), parts).prop_map(|(one, other)| OsString::from(format!("{one}{other}"))),
-        1 => prop::collection::vec(any::<u8>(), 0..12).prop_map(OsString::from_vec),
+        1 => prop::collection::vec(any::<u8>(), 0..12).prop_map(crate::platform::os_text),
     ]
 }
 

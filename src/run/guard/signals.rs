@@ -4,12 +4,10 @@
 use std::time::Instant;
 
 use super::{GRACE, Guard};
-use crate::platform::children::{Change, News, news, signal_child};
-use crate::platform::front::Heard;
+use crate::platform::children::{news, signal_child};
+use crate::platform::front::{ENDING, OF_CHILDREN, TERMINATE};
+use crate::platform::started::{Change, Heard, News};
 use crate::platform::{Signal, tree};
-
-/// What asks a wrapper to end what it runs.
-const ENDING: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
 impl Guard {
     pub(super) fn serve_signals(&mut self) {
@@ -17,7 +15,7 @@ impl Guard {
             if ENDING.contains(&caught.signal) && !self.child.told {
                 self.child.ending = true;
             }
-            if caught.signal == libc::SIGCHLD || caught.sender.is_none() {
+            if caught.signal == OF_CHILDREN || caught.sender.is_none() {
                 continue;
             }
             if self.child.told {
@@ -59,7 +57,7 @@ impl Guard {
         match self.child.end {
             None => signal_child(self.child.pid, signal),
             // Only what it has left behind is there to be ended.
-            Some(_) if signal == libc::SIGTERM => tree::signal_below(Signal::Terminate),
+            Some(_) if signal == TERMINATE => tree::signal_below(Signal::Terminate),
             Some(_) => {}
         }
     }

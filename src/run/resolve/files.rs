@@ -1,14 +1,13 @@
 //! What is read of a project: a few small files, and no more of each than a limit.
 
-use std::fs::OpenOptions;
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::ResolveError;
 use crate::model::text::escape;
+use crate::platform::files::open_at_once;
 
 /// The longest file that is read.
 const LIMIT: u64 = 1024 * 1024;
@@ -33,12 +32,7 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, file: &Path) -> Option<String> {
-        let opened = OpenOptions::new()
-            .read(true)
-            // A FIFO is not waited for.
-            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-            .open(file)
-            .ok()?;
+        let opened = open_at_once(file).ok()?;
         let about = opened.metadata().ok()?;
         if !about.is_file() || about.len() > LIMIT {
             return None;

@@ -4,9 +4,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::ops::Range;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use crate::model::text::escape;
+use crate::platform::os_text;
 use crate::run::variables::{Named, first};
 
 /// Why a placeholder cannot be filled in.
@@ -41,7 +41,7 @@ pub fn is_in(words: &[OsString]) -> bool {
 
 /// Whether there is one in this word.
 pub fn is_in_text(word: &OsStr) -> bool {
-    next(word.as_bytes(), 0).is_some()
+    next(word.as_encoded_bytes(), 0).is_some()
 }
 
 /// The words with the ports in them.
@@ -53,7 +53,7 @@ pub fn fill(words: Vec<OsString>, ports: &[Named]) -> Result<Vec<OsString>, Plac
 }
 
 fn fill_one(word: OsString, ports: &[Named]) -> Result<OsString, PlaceholderError> {
-    let bytes = word.as_bytes();
+    let bytes = word.as_encoded_bytes();
     let mut filled = Vec::with_capacity(bytes.len());
     let mut from = 0;
     while let Some((span, name)) = next(bytes, from) {
@@ -72,7 +72,7 @@ fn fill_one(word: OsString, ports: &[Named]) -> Result<OsString, PlaceholderErro
         return Ok(word);
     }
     filled.extend_from_slice(&bytes[from..]);
-    Ok(OsString::from_vec(filled))
+    Ok(os_text(filled))
 }
 
 fn named(name: &[u8], ports: &[Named]) -> Result<crate::model::Port, PlaceholderError> {

@@ -366,8 +366,7 @@ fn what_cannot_be_followed_is_said() {
 
 #[test]
 fn arguments_that_are_not_text_are_kept() {
-    use std::os::unix::ffi::OsStringExt as _;
-    let odd = OsString::from_vec(vec![b'x', 0xff]);
+    let odd = crate::platform::os_text(vec![b'x', 0xff]);
     let command = [OsString::from("vite"), odd.clone()];
     let resolved = resolve(&command, Path::new("/shop"), &files).unwrap();
     assert_eq!(resolved.arguments(&ports()).unwrap()[1], odd);

@@ -6,35 +6,36 @@ use tray_icon::menu::{
     CheckMenuItem, IsMenuItem, Menu, MenuId, MenuItem, PredefinedMenuItem, Result, Submenu,
 };
 
-use crate::tray::menu::{Action, Item};
+use crate::tray::menu::Action;
+use crate::tray::sketch::{Change, Entry, Place};
 
-/// A menu.
+/// A menu. It closes when this is dropped while it is open.
 #[derive(Default)]
 pub struct Drawn {
     menu: Menu,
+    widgets: Vec<Widget>,
     entries: Vec<Entry>,
-    items: Vec<Item>,
     actions: HashMap<MenuId, Action>,
 }
 
-/// An entry whose text can change.
-enum Entry {
+/// An entry, by which it can be changed.
+enum Widget {
     Text(MenuItem),
     Separator,
     Check(CheckMenuItem),
-    Sub(Submenu, Vec<Entry>),
+    Sub(Submenu, Vec<Widget>),
 }
 
 impl Drawn {
     /// Draws a menu of these entries.
-    pub fn new(items: Vec<Item>) -> Result<Drawn> {
+    pub fn new(entries: Vec<Entry>) -> Result<Drawn> {
         let menu = Menu::new();
         let mut actions = HashMap::new();
-        let entries = add(&items, &mut actions, &|entry| menu.append(entry))?;
+        let widgets = add(&entries, &mut actions, &|entry| menu.append(entry))?;
         Ok(Drawn {
             menu,
+            widgets,
             entries,
-            items,
             actions,
         })
     }
@@ -45,8 +46,8 @@ impl Drawn {
     }
 
     /// What it shows.
-    pub fn items(&self) -> &[Item] {
-        &self.items
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// What the entry with this id does.
@@ -54,84 +55,82 @@ impl Drawn {
         self.actions.get(id)
     }
 
-    /// Changes the texts to those of `items`, which have the same shape.
-    pub fn update(&mut self, items: Vec<Item>) {
-        update(&self.entries, &self.items, &items);
-        self.items = items;
+    /// Makes it show `entries`, by changes to what it shows.
+    pub fn change(&mut self, changes: &[(Place, Change)], entries: Vec<Entry>) {
+        for (place, change) in changes {
+            match find(&self.widgets, place) {
+                Some(widget) => widget.change(change),
+                None => log::warn!("the menu has no entry at {place:?}"),
+            }
+        }
+        self.entries = entries;
     }
 }
 
-fn add(
-    items: &[Item],
-    actions: &mut HashMap<MenuId, Action>,
-    append: &dyn Fn(&dyn IsMenuItem) -> Result<()>,
-) -> Result<Vec<Entry>> {
-    let mut entries = Vec::with_capacity(items.len());
-    for item in items {
-        entries.push(match item {
-            Item::Info(label) => {
-                let entry = MenuItem::new(literal(label), false, None);
-                append(&entry)?;
-                Entry::Text(entry)
-            }
-            Item::Separator => {
-                append(&PredefinedMenuItem::separator())?;
-                Entry::Separator
-            }
-            Item::Button {
-                label,
-                action,
-                enabled,
-            } => {
-                let entry = MenuItem::new(literal(label), *enabled, None);
-                append(&entry)?;
-                actions.insert(entry.id().clone(), action.clone());
-                Entry::Text(entry)
-            }
-            Item::Check { label, on, action } => {
-                let entry = CheckMenuItem::new(literal(label), true, *on, None);
-                append(&entry)?;
-                actions.insert(entry.id().clone(), action.clone());
-                Entry::Check(entry)
-            }
-            Item::Sub { label, items } => {
-                let entry = Submenu::new(literal(label), true);
-                let below = add(items, actions, &|below| entry.append(below))?;
-                append(&entry)?;
-                Entry::Sub(entry, below)
-            }
-        });
-    }
-    Ok(entries)
-}
-
-fn update(entries: &[Entry], before: &[Item], after: &[Item]) {
-    for ((entry, before), after) in entries.iter().zip(before).zip(after) {
-        match (entry, after) {
-            // A click has ticked it already, whatever came of the click.
-            (Entry::Check(entry), Item::Check { on, .. }) => {
-                if entry.is_checked() != *on {
-                    entry.set_checked(*on);
+impl Widget {
+    fn change(&self, change: &Change) {
+        match (self, change) {
+            (Widget::Text(item), Change::Title(title)) => item.set_text(title),
+            (Widget::Check(item), Change::Title(title)) => item.set_text(title),
+            (Widget::Sub(item, _), Change::Title(title)) => item.set_text(title),
+            (Widget::Text(item), Change::Enabled(enabled)) => item.set_enabled(*enabled),
+            (Widget::Check(item), Change::On(on)) => {
+                if item.is_checked() != *on {
+                    item.set_checked(*on);
                 }
             }
-            _ if before == after => continue,
-            (Entry::Text(entry), Item::Info(label)) => entry.set_text(literal(label)),
-            (Entry::Text(entry), Item::Button { label, enabled, .. }) => {
-                entry.set_text(literal(label));
-                entry.set_enabled(*enabled);
-            }
-            (Entry::Sub(entry, below), Item::Sub { label, items }) => {
-                entry.set_text(literal(label));
-                if let Item::Sub { items: before, .. } = before {
-                    update(below, before, items);
-                }
-            }
-            _ => {}
+            _ => log::warn!("an entry of the menu cannot be changed so: {change:?}"),
         }
     }
 }
 
-/// A single ampersand would mark the next letter as a shortcut.
-fn literal(label: &str) -> String {
-    label.replace('&', "&&")
+fn find<'a>(widgets: &'a [Widget], place: &[usize]) -> Option<&'a Widget> {
+    let (first, below) = place.split_first()?;
+    let widget = widgets.get(*first)?;
+    match (widget, below) {
+        (widget, []) => Some(widget),
+        (Widget::Sub(_, widgets), below) => find(widgets, below),
+        _ => None,
+    }
+}
+
+fn add(
+    entries: &[Entry],
+    actions: &mut HashMap<MenuId, Action>,
+    append: &dyn Fn(&dyn IsMenuItem) -> Result<()>,
+) -> Result<Vec<Widget>> {
+    let mut widgets = Vec::with_capacity(entries.len());
+    for entry in entries {
+        widgets.push(match entry {
+            Entry::Separator => {
+                append(&PredefinedMenuItem::separator())?;
+                Widget::Separator
+            }
+            Entry::Text {
+                title,
+                enabled,
+                action,
+            } => {
+                let item = MenuItem::new(title, *enabled, None);
+                append(&item)?;
+                if let Some(action) = action {
+                    actions.insert(item.id().clone(), action.clone());
+                }
+                Widget::Text(item)
+            }
+            Entry::Check { title, on, action } => {
+                let item = CheckMenuItem::new(title, true, *on, None);
+                append(&item)?;
+                actions.insert(item.id().clone(), action.clone());
+                Widget::Check(item)
+            }
+            Entry::Sub { title, entries } => {
+                let item = Submenu::new(title, true);
+                let below = add(entries, actions, &|below| item.append(below))?;
+                append(&item)?;
+                Widget::Sub(item, below)
+            }
+        });
+    }
+    Ok(widgets)
 }

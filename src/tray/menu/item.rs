@@ -55,6 +55,13 @@ pub enum Action {
         /// With SIGKILL.
         force: bool,
     },
+    /// Stops exactly this container, if it still publishes the port.
+    Stop {
+        /// The port.
+        port: Port,
+        /// The id of the container that was shown.
+        container: String,
+    },
     /// Reserves a port for a project.
     Reserve {
         /// The port.

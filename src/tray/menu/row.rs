@@ -4,10 +4,13 @@ use super::item::{Action, Item, Meant};
 use super::words::{claimant, command, count, duration, left, name, place, project, purpose, spot};
 use super::{View, is_own};
 use crate::model::reservation::check_name;
-use crate::model::text::escape;
+use crate::model::text::{escape, shorten};
 use crate::model::time::short_age;
-use crate::model::{Listener, Port, Process, ProcessKey, Protocol};
+use crate::model::{Container, Listener, Port, Process, ProcessKey, Protocol};
 use crate::tray::contents::Row;
+
+/// The most characters of what a container is made from.
+const ORIGIN: usize = 64;
 
 /// The row of a listener.
 pub fn row(row: &Row<'_>, view: &View) -> Item {
@@ -20,12 +23,13 @@ pub fn row(row: &Row<'_>, view: &View) -> Item {
 fn label(row: &Row<'_>, view: &View) -> String {
     let listener = row.listener;
     let mut parts = vec![name(listener.service())];
-    match &listener.owner {
-        Some(owner) => {
+    match (listener.published(), &listener.owner) {
+        (Some(container), _) => parts.extend(container.project.as_deref().map(project)),
+        (None, Some(owner)) => {
             parts.extend(owner.project.as_ref().map(|found| project(&found.name)));
             parts.push(short_age(owner.started_at.age(view.now)));
         }
-        None => parts.extend(listener.user.as_deref().map(name)),
+        (None, None) => parts.extend(listener.user.as_deref().map(name)),
     }
     if row.gone {
         parts.push("closed".to_owned());
@@ -43,9 +47,13 @@ fn details(row: &Row<'_>, view: &View) -> Vec<Item> {
         .map(|why| Item::Info(format!("left over: {}", why.reason())))
         .into_iter()
         .collect();
-    match &listener.owner {
-        Some(owner) => items.extend(process(owner, view)),
-        None => items.push(unseen(&listener.user_name())),
+    if let Some(container) = &listener.container {
+        items.extend(contained(container).map(Item::Info));
+    }
+    match (listener.published(), &listener.owner) {
+        (Some(_), _) => {}
+        (None, Some(owner)) => items.extend(process(owner, view)),
+        (None, None) => items.push(unseen(&listener.user_name())),
     }
     let addresses: Vec<String> = listener.addresses.iter().map(ToString::to_string).collect();
     items.push(Item::Info(format!("listens on {}", addresses.join(", "))));
@@ -74,7 +82,10 @@ fn details(row: &Row<'_>, view: &View) -> Vec<Item> {
         items.push(Item::Separator);
         items.push(change);
     }
-    if let Some(key) = listener.owner_key() {
+    if let Some(container) = listener.published() {
+        items.push(Item::Separator);
+        items.push(stop(container, listener.port, !row.gone));
+    } else if let Some(key) = listener.owner_key() {
         items.push(Item::Separator);
         items.extend(kill(
             listener.service(),
@@ -171,6 +182,27 @@ pub fn kill(
     let outlived = view.stubborn.contains(&key);
     let force = outlived.then(|| one("Force kill", true));
     std::iter::once(one("Kill", false)).chain(force)
+}
+
+/// What is known of a container.
+fn contained(container: &Container) -> impl Iterator<Item = String> {
+    let engine = container.engine.command();
+    let origin = container.origin();
+    let lines = [
+        Some(format!("{engine} container {}", name(&container.name))),
+        (!origin.is_empty()).then(|| shorten(&origin, ORIGIN).into_owned()),
+    ];
+    lines.into_iter().flatten()
+}
+
+/// What stops a container.
+fn stop(container: &Container, port: Port, enabled: bool) -> Item {
+    let action = Action::Stop {
+        port,
+        container: container.id.clone(),
+    };
+    let label = format!("Stop container {} on {port}", name(&container.name));
+    button(label, action, enabled)
 }
 
 /// Something to do.

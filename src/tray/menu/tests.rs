@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::engine::State;
+use crate::model::container::EngineKind;
 use crate::model::leftover::Leftover;
 use crate::model::reservation::Status;
 use crate::model::service::Kind;
-use crate::model::{Address, Listener};
+use crate::model::{Address, Container, Listener};
 use crate::tray::scene::{
     below, claim, in_conflict, in_project, intruder, listener, menu_of, reservation, shared, state,
     text, view,
@@ -409,6 +410,29 @@ fn the_menu_begins_in_one_way() {
             ),
             "{}",
             text(&items)
+        );
+    }
+}
+
+#[test]
+fn a_port_of_a_container_is_told_and_stopped_as_such() {
+    let mut container = Container::of_id("4c01db0b339c17fb", EngineKind::Docker);
+    (container.name, container.image) = ("shop-web-1".into(), Some("nginx\u{7}".into()));
+    (container.project, container.service) = (Some("shop".into()), Some("web".into()));
+    container.port = Some(80);
+    let mut published = listener(3000, |p| p.name = "docker-proxy".into());
+    published.container = Some(Arc::new(container));
+    let mut unseen = published.clone();
+    (unseen.owner, unseen.uid) = (None, 0);
+    for one in [published, unseen] {
+        let menu = menu_of(&state(&[one], &[]));
+        assert!(
+            menu.contains(
+                "3000   web · shop >\n  (docker container shop-web-1)\n  (nginx\\x07, container port 80)\n  \
+                 (listens on 127.0.0.1)\n  --\n  Open http://localhost:3000\n  Copy URL\n  --\n  \
+                 Stop container shop-web-1 on 3000\n--\n"
+            ),
+            "{menu}"
         );
     }
 }

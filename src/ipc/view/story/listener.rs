@@ -1,20 +1,16 @@
 //! A listener in the story of a port: the process, where it comes from, and what it works for.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
-use anstyle::AnsiColor;
-
-use super::line;
-use crate::cli::output;
+use super::{Block, Piece, Role};
 use crate::ipc::view::{ListenerView, OwnerView};
-use crate::model::Timestamp;
+use crate::model::container::{self, EngineKind};
 use crate::model::text::{escape, tilde};
 use crate::model::time::long_age;
-use crate::platform::paths;
+use crate::model::{Container, Timestamp};
 
-/// Adds what is known of a listener.
-pub fn tell(text: &mut String, listener: &ListenerView, now: Timestamp) {
+/// What is known of a listener. Paths below `home` are told as below `~`.
+pub fn tell(listener: &ListenerView, home: Option<&Path>, now: Timestamp) -> Block {
     let at: Vec<String> = listener
         .addresses
         .iter()
@@ -31,42 +27,89 @@ pub fn tell(text: &mut String, listener: &ListenerView, now: Timestamp) {
     } else {
         ""
     };
-    let title = match &listener.owner {
-        Some(owner) => format!("{} (pid {})", escape(&owner.service), owner.pid),
-        None => "an unknown process".to_owned(),
+    let title = match (listener.published(), &listener.owner) {
+        (Some(container), _) => container.to_string(),
+        (None, Some(owner)) => format!("{} (pid {})", escape(&owner.service), owner.pid),
+        (None, None) => "an unknown process".to_owned(),
     };
-    let port = output::styled(
-        format!("{} {}", listener.protocol, at.join(" ")),
-        AnsiColor::Cyan.on_default().bold(),
-    );
-    let _ = writeln!(text, "{port}{families}  {}", output::bold(title));
-    let mut line = |label: &str, value: String| line(text, label, &value);
+    let mut block = Block::of([
+        Piece::new(
+            Role::Spot,
+            format!("{} {}", listener.protocol, at.join(" ")),
+        ),
+        Piece::plain(format!("{families}  ")),
+        Piece::new(Role::Title, title),
+    ]);
+    if let Some(container) = &listener.container {
+        tell_container(&mut block, container, listener.owner.as_ref());
+    }
     let user = escape(&listener.user_name()).into_owned();
     match &listener.owner {
-        Some(owner) => tell_owner(&mut line, owner, listener, &user, now),
-        None => line("user", user),
+        // What is known of a process that only passes the port on is nobody's question.
+        Some(_) if listener.published().is_some() => block.fact("user", user),
+        Some(owner) => tell_owner(&mut block, owner, listener, &user, home, now),
+        None => block.fact("user", user),
     }
     if !listener.workers.is_empty() {
         let pids: Vec<String> = listener.workers.iter().map(ToString::to_string).collect();
-        line("shared by", format!("pid {}", pids.join(", ")));
+        block.fact("shared by", format!("pid {}", pids.join(", ")));
     }
     if let Some(why) = listener.leftover {
-        line("left over", output::warning(why.reason()));
+        block.pieces("left over", [Piece::new(Role::Warning, why.reason())]);
+    }
+    block
+}
+
+/// The container that the port leads into, or that the process is in all the same.
+fn tell_container(block: &mut Block, container: &Container, owner: Option<&OwnerView>) {
+    let engine = match container.engine {
+        EngineKind::Docker => "Docker",
+        EngineKind::Podman => "Podman",
+    };
+    let id = container::short(&container.id);
+    match container.port {
+        Some(port) => {
+            block.fact("container", format!("{engine} {id}, its port {port}"));
+            if let Some(owner) = owner {
+                let name = escape(&owner.name);
+                block.fact("passed by", format!("{name} (pid {})", owner.pid));
+            }
+        }
+        None => {
+            let what = match container.image {
+                Some(_) => container.to_string(),
+                None => "a container of which its engine does not tell".to_owned(),
+            };
+            let told = format!("{what}, {engine} {id}, on the network of this machine");
+            block.fact("inside", told);
+        }
+    }
+    if let Some(pod) = &container.pod {
+        block.fact("pod", escape(pod));
+    }
+    let compose = [&container.project, &container.service];
+    let compose: Vec<_> = compose
+        .into_iter()
+        .flatten()
+        .map(|text| escape(text))
+        .collect();
+    if !compose.is_empty() {
+        block.fact("compose", compose.join(" · "));
     }
 }
 
 fn tell_owner(
-    line: &mut impl FnMut(&str, String),
+    block: &mut Block,
     owner: &OwnerView,
     listener: &ListenerView,
     user: &str,
+    home: Option<&Path>,
     now: Timestamp,
 ) {
-    let home = paths::home();
-    let folder = |path: &str| tilde(Path::new(path), home.as_deref());
-    line("command", escape(&owner.command).into_owned());
+    let folder = |path: &str| tilde(Path::new(path), home);
+    block.fact("command", escape(&owner.command));
     if let Some(exe) = &owner.exe {
-        line("program", folder(exe));
+        block.fact("program", folder(exe));
     }
     let details = owner.details.as_ref();
     if let (Some(project), Some(root)) = (&owner.project, &owner.project_root) {
@@ -80,7 +123,7 @@ fn tell_owner(
         } else {
             ""
         };
-        line(
+        block.fact(
             "project",
             format!("{} ({}{branch}{worktree})", escape(project), folder(root)),
         );
@@ -91,14 +134,14 @@ fn tell_owner(
         } else {
             ""
         };
-        line("folder", folder(cwd) + deleted);
+        block.fact("folder", folder(cwd) + deleted);
     }
     let acts_as = details
         .filter(|d| d.uid != listener.uid)
         .map(|d| format!(" (acts as uid {})", d.uid))
         .unwrap_or_default();
-    line("user", format!("{user}{acts_as}"));
-    line(
+    block.fact("user", format!("{user}{acts_as}"));
+    block.fact(
         "since",
         format!(
             "{} ago ({})",
@@ -108,22 +151,21 @@ fn tell_owner(
     );
     let Some(details) = details else { return };
     if let Some(terminal) = &details.terminal {
-        line("terminal", escape(terminal).into_owned());
+        block.fact("terminal", escape(terminal));
     }
     if let Some(unit) = &details.unit {
-        line("service", escape(unit).into_owned());
+        block.fact("service", escape(unit));
     }
     for (index, parent) in details.parents.iter().enumerate() {
         let command = crate::model::text::shorten(&parent.command, 80);
-        let shown = format!(
-            "{} (pid {})  {}",
-            escape(&parent.name),
-            parent.pid,
-            output::dim(escape(&command))
-        );
-        line(
+        let indent = "  ".repeat(index.min(12));
+        let name = escape(&parent.name);
+        block.pieces(
             if index == 0 { "started by" } else { "" },
-            format!("{}{shown}", "  ".repeat(index.min(12))),
+            [
+                Piece::plain(format!("{indent}{name} (pid {})  ", parent.pid)),
+                Piece::new(Role::Dim, escape(&command)),
+            ],
         );
     }
 }

@@ -11,7 +11,7 @@ use zbus::blocking::Connection;
 use zbus::message::Message;
 use zbus::zvariant::{DynamicType, Value};
 
-pub use crate::platform::unix::notification::Shown;
+pub use crate::platform::shown::Shown;
 pub use answer::Handle;
 use answer::Listener;
 pub use zbus::Error;

@@ -18,9 +18,9 @@ use super::Inner;
 use super::caller::Caller;
 use super::notify::{self, Answer, Request};
 use crate::model::{Address, Port, Protocol};
+use crate::platform::bind_error::BindError;
 use crate::platform::linux::bound;
 use crate::platform::linux::hold::PortHold;
-use crate::platform::unix::bind_error::BindError;
 
 /// A trapped bind; who made it waits for the answer. Dropped unanswered, it is passed on, unless it
 /// has been bound.

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-pub use crate::platform::unix::bind_error::BindError;
+pub use crate::platform::bind_error::BindError;
 pub use call::BindCall;
 pub(in crate::platform) use handover::{Giver, pair};
 
