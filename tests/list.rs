@@ -70,6 +70,7 @@ fn the_json_is_as_the_contract_says() {
             "user",
             "owner",
             "workers",
+            "container",
             "reservation",
             "conflict",
             "hold",
@@ -82,7 +83,7 @@ fn the_json_is_as_the_contract_says() {
         assert_eq!(listener["uid"], rustix::process::geteuid().as_raw());
         assert!(!is_root() || listener["user"] == "root");
         assert_eq!(listener["workers"], json!([]));
-        for nothing in ["reservation", "conflict", "hold"] {
+        for nothing in ["container", "reservation", "conflict", "hold"] {
             assert_eq!(listener[nothing], Value::Null);
         }
         let owner = &listener["owner"];

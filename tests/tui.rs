@@ -261,6 +261,14 @@ fn a_terminal_that_is_gone_ends_it() {
         let pid = terminal.freeport();
         terminal.vanish();
         ends(pid);
+        // The shell that ignores the signal goes on, and tells.
+        if before.starts_with("trap") {
+            let status = wait_for("the status", || {
+                let told = std::fs::read_to_string(home.path("status")).ok()?;
+                told.trim().parse::<i32>().ok()
+            });
+            assert_eq!(status, 129);
+        }
     }
 }
 

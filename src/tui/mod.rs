@@ -52,6 +52,8 @@ pub enum TuiError {
     Thread(#[source] io::Error),
 }
 
+/// How long the end is waited for where the terminal takes nothing any more.
+const A_MOMENT: Duration = Duration::from_millis(200);
 /// How many events are taken in before it is drawn again.
 const AT_ONCE: usize = 256;
 
@@ -80,7 +82,20 @@ pub fn run(answers: Answers) -> Result<u8, TuiError> {
         },
     );
     drop(screen);
-    result.map_err(TuiError::Terminal)
+    match result {
+        Ok(status) => Ok(status),
+        // A terminal that is gone is found out in more than one way.
+        Err(error) => told_to_end(&events).ok_or(TuiError::Terminal(error)),
+    }
+}
+
+/// The exit status, where the end is told now.
+fn told_to_end(events: &Receiver<Event>) -> Option<u8> {
+    let told = std::iter::from_fn(|| events.recv_timeout(A_MOMENT).ok());
+    told.into_iter().find_map(|event| match event {
+        Event::End(status) => Some(status),
+        _ => None,
+    })
 }
 
 /// Does what follows from events.

@@ -1,6 +1,7 @@
 //! The terminal: taken over and given back as it was, whatever happens.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::time::Duration;
@@ -51,7 +52,8 @@ pub fn has_colours() -> bool {
 
 /// The terminal while it is taken over; given back at the end.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Not dropped: it would show the cursor once more, and panic where the terminal is gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     mouse: bool,
 }
 
@@ -61,7 +63,7 @@ impl Screen {
         give_back_on_panic();
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
         let mut screen = Screen {
-            terminal: Terminal::new(backend)?,
+            terminal: ManuallyDrop::new(Terminal::new(backend)?),
             mouse: true,
         };
         screen.take()?;

@@ -44,7 +44,7 @@ impl<'a> Terminal<'a> {
     /// A command between two looks at the terminal's settings.
     pub fn around(home: &'a Home, size: (u16, u16), command: &str) -> Terminal<'a> {
         let script = format!(
-            "stty -a > before; {command}; echo ended=$?; stty -a > after; echo told; exec sleep 1000"
+            "stty -a > before; {command}; s=$?; echo $s > status; echo ended=$s; stty -a > after; echo told; exec sleep 1000"
         );
         Terminal::start(home, size, &script)
     }

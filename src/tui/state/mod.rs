@@ -7,6 +7,7 @@ mod details;
 mod dialog;
 mod filter;
 mod keys;
+mod kills;
 mod lists;
 mod mouse;
 mod update;
