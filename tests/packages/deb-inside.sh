@@ -210,7 +210,7 @@ fi
 homes > "$work/homes"
 step "it is removed while they run" inside apt-get remove -y freeport
 step "the program is gone" not test -e "$root/usr/bin/freeport"
-step "the app runs until it is ended" kill -0 "$running"
+step "the app has not ended yet" kill -0 "$running"
 step "the server of run answers" answers "$held"
 step "at login, systemd passes over the entry that is left" not at_login
 if [ -n "${app:-}" ]; then

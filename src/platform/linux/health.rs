@@ -16,7 +16,7 @@ pub const TRAY_REMEDY: &str = "on GNOME install and enable the AppIndicator exte
 pub const NOTIFICATIONS_REMEDY: &str =
     "start a notification daemon: most desktops have one, alone there are dunst and mako";
 /// What would help where there is no seam.
-pub const SEAM_REMEDY: &str = "Linux 5.7 or newer has it; in a container, its seccomp profile must allow seccomp and pidfd_getfd";
+pub const SEAM_REMEDY: &str = "Linux 5.6 or newer has it; in a container, its seccomp profile must allow seccomp and pidfd_getfd";
 /// What would help where signals are not exact.
 pub const SIGNAL_REMEDY: &str = "Linux 5.3 or newer has pidfd_open";
 
