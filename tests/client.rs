@@ -14,8 +14,8 @@ use std::os::unix::net::UnixListener;
 use std::sync::mpsc::{self, Receiver};
 
 use freeport::ipc::protocol::{
-    Allocate, Claim, Cleanup, Config, ErrorCode, Event, Free, Heartbeat, Kill, List, Log, Query,
-    Release, Reserve, Suggest,
+    Allocate, Claim, Cleanup, Config, ErrorCode, Event, Free, Heartbeat, Kill, List, Log,
+    PoolCreate, PoolDelete, PoolDraw, Query, Release, Reserve, Suggest,
 };
 use freeport::ipc::socket::Place;
 use freeport::model::reservation::Status;
@@ -154,6 +154,50 @@ fn each_request_gives_what_it_asks_for() {
     );
     assert!(refused.hint().is_some());
     assert!(app.status().is_ok());
+}
+
+#[test]
+fn pools_are_made_drawn_from_and_removed() {
+    let home = Home::new();
+    let _running = App::start(&home);
+    let mut app = connect(&home).unwrap();
+    let first = ports::block(3);
+    let create = PoolCreate {
+        name: "ci".into(),
+        ports: format!("{first}-{}", first + 2).parse().unwrap(),
+    };
+    assert_eq!(app.create_pool(create).unwrap()[0].size, 3);
+    let mut draw = PoolDraw {
+        name: "ci".into(),
+        job_id: "build-1".into(),
+        count: 2,
+        block: true,
+        protocol: Protocol::Tcp,
+        pid: None,
+        ttl_s: None,
+        wait: false,
+        hold: false,
+    };
+    let drawn = app.draw(draw.clone()).unwrap();
+    assert_eq!(drawn.len(), 2);
+    assert_eq!(drawn[1].port.get(), drawn[0].port.get() + 1);
+    let pools = app.pools().unwrap();
+    assert_eq!((pools[0].free, pools[0].drawn.len()), (1, 2));
+    draw.job_id = "build-2".into();
+    let refused = app.draw(draw).unwrap_err();
+    assert!(
+        matches!(&refused, ClientError::Refused(error) if error.code == ErrorCode::Exhausted),
+        "{refused}"
+    );
+    let job = Release {
+        job_id: Some("build-1".into()),
+        ports: Vec::new(),
+        ..release(first)
+    };
+    assert_eq!(app.release(job).unwrap().len(), 2);
+    let delete = PoolDelete { name: "ci".into() };
+    assert_eq!(app.delete_pool(delete).unwrap()[0].name, "ci");
+    assert_eq!(app.pools().unwrap(), []);
 }
 
 #[test]

@@ -8,6 +8,8 @@ pub mod above;
 mod at_exec;
 mod bind_error;
 pub mod containers;
+#[cfg(not(target_os = "linux"))]
+mod no_seam;
 pub mod project;
 mod shown;
 pub mod started;

@@ -402,7 +402,8 @@ fn prepare(db: &mut Connection, patience: Duration) -> rusqlite::Result<()> {
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
-    db.pragma_update(None, "cache_size", -1024)?;
+    // In KiB: what is asked for again and again is less.
+    db.pragma_update(None, "cache_size", -256)?;
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.set_prepared_statement_cache_capacity(32);

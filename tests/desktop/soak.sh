@@ -43,7 +43,8 @@ sample() {
   files=("/proc/$app/fd"/*)
   echo "$SECONDS $memory $threads ${#files[@]}"
 }
-closes_menu() { xdotool key Escape && sleep 0.3 && has_no_menu; }
+# The pointer leaves the icon, whose tooltip is as large as a menu.
+closes_menu() { xdotool key Escape mousemove 400 700 && sleep 0.3 && has_no_menu; }
 ticks() { awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$app/stat"; }
 
 samples=$OUT/soak.txt

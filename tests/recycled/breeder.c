@@ -9,7 +9,8 @@
  *   B gen pid start port parent born      it began; port 0: it does not listen; parent: the gen of its parent, or 0
  *   S gen pid signal sender at            it got a signal
  *   D gen pid signal at                   it was waited for; signal: the one that ended it, or 0
- * Times are nanoseconds of CLOCK_MONOTONIC. A line is one write, before what it tells can be seen by others.
+ * Times are nanoseconds of CLOCK_MONOTONIC. A line is one write, before what it tells can be seen by others;
+ * of one that shares a socket, the time is that, though the line comes later.
  *
  * No process of these handles signals: they are blocked, and taken when there is time, so that one
  * is told of that is sent before anything else is done, too.
@@ -95,12 +96,14 @@ static unsigned long start_time(void) {
     return strtoul(rest, 0, 10);
 }
 
-static void born(int port, unsigned long parent) {
+static void born_at(long time, int port, unsigned long parent) {
     char line[160];
     int length = snprintf(line, sizeof line, "B %lu %d %lu %d %lu %ld\n", gen, (int)getpid(),
-                          start_time(), port, parent, now());
+                          start_time(), port, parent, time);
     say(line, length);
 }
+
+static void born(int port, unsigned long parent) { born_at(now(), port, parent); }
 
 /* Waits, at most for so long, for a signal; tells of it. */
 static int next_signal(long nanoseconds) {
@@ -254,8 +257,10 @@ static void victim(int port, int is_brief) {
     /* One that shares the socket, and keeps it for a while. */
     if (kind >= 8 && kind < 14) {
         unsigned long me = gen;
+        /* It has the socket, and is shown with it, before it can say anything. */
+        long before = now();
         if (spawn(0) == 0) {
-            born(port, me);
+            born_at(before, port, me);
             live(roll(60) * 1000000L, 0);
             leave();
         }

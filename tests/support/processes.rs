@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
@@ -94,6 +94,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // What is measured for coverage tells what it has run only when it ends by itself.
+        if std::env::var_os("LLVM_PROFILE_FILE").is_some() {
+            let _ = kill_process(self.id(), Signal::TERM);
+            let deadline = Instant::now() + Duration::from_secs(2);
+            while !self.has_ended() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
         let _ = kill_process_group(self.id(), Signal::KILL);
         let _ = self.child.kill();
         let _ = self.child.wait();

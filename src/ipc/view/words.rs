@@ -222,6 +222,8 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::model::attribute;
+    use crate::model::attribute::tests::{process, socket};
 
     /// A port that is set aside for `shop web`.
     pub(crate) fn reserved() -> ReservationView {
@@ -320,6 +322,30 @@ pub(crate) mod tests {
         assert_eq!(
             lease(until, None, true),
             "port 3000 stays reserved for shop web, for 1m (until 00:01 UTC)"
+        );
+    }
+
+    #[test]
+    fn who_listens_where_somebody_else_is_meant_to() {
+        let holder = [process(7, "no\u{7}de", &[1])];
+        let all = attribute::listeners(&[socket(3000, 1)], |_| &holder, |_| None);
+        let mut listener = ListenerView::of(&all[0], false, false);
+        assert_eq!(intruder(&listener), None);
+        listener.conflict = Some(Conflict::Intruder);
+        listener.reservation = Some(reserved());
+        assert_eq!(
+            intruder(&listener).as_deref(),
+            Some(
+                "port 3000 is reserved for shop web, and no\\x07de (pid 7) listens there: end it with 'freeport kill 3000 --pid 7', or give the port back with 'freeport release 3000'"
+            )
+        );
+        listener.owner = None;
+        listener.user = Some("alice".into());
+        assert_eq!(
+            intruder(&listener).as_deref(),
+            Some(
+                "port 3000 is reserved for shop web, and a process of alice listens there: give the port back with 'freeport release 3000'"
+            )
         );
     }
 

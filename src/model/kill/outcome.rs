@@ -354,3 +354,193 @@ impl SupervisorInfo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(service: &str, pid: u32) -> Party {
+        Party {
+            pid,
+            key: ProcessKey { pid, start: 7 },
+            name: service.into(),
+            service: service.into(),
+            command: service.into(),
+        }
+    }
+
+    fn vite() -> Party {
+        party("vite", 42)
+    }
+
+    /// What is told, with the hint, of a kill of vite on port 3000.
+    fn told(result: KillResult, change: impl FnOnce(&mut Outcome)) -> (String, Option<String>) {
+        let mut outcome = Outcome::refused(Port::new(3000).unwrap(), result, &[]);
+        outcome.owner = Some(vite());
+        outcome.took_ms = 2_500;
+        change(&mut outcome);
+        let outcome = outcome.told();
+        (outcome.message, outcome.hint)
+    }
+
+    fn signalled(outcome: &mut Outcome, signal: &str) {
+        let signal = signal.to_owned();
+        outcome.signals.push(Sent { to: vite(), signal });
+    }
+
+    #[test]
+    fn who_ended_and_who_did_not_is_told() {
+        use KillResult::{Freed, StillHeld, StillShared, TakenOver};
+        let why = Some("look with 'freeport why 3000'".to_owned());
+        let term = |outcome: &mut Outcome| signalled(outcome, "SIGTERM");
+        assert_eq!(
+            told(Freed, term),
+            ("port 3000 is free; ended vite (pid 42)".into(), None)
+        );
+        assert_eq!(
+            told(Freed, |_| {}).0,
+            "port 3000 is free; vite (pid 42) had ended before it was signalled"
+        );
+        let runs_on = |outcome: &mut Outcome| outcome.still_running.push(vite());
+        assert_eq!(
+            told(Freed, runs_on).0,
+            "port 3000 is free; still shutting down: vite (pid 42)"
+        );
+        let of_other_user = |outcome: &mut Outcome| {
+            term(outcome);
+            outcome.other_user = Some("a\u{1b}b".into());
+        };
+        assert_eq!(
+            told(Freed, of_other_user).0,
+            "port 3000 is free; ended vite (pid 42) of a\\x1bb"
+        );
+        let stays = |outcome: &mut Outcome| {
+            term(outcome);
+            outcome.held_by.push(vite());
+        };
+        assert_eq!(
+            told(StillHeld, stays),
+            (
+                "port 3000 is still held by vite (pid 42), which did not end on SIGTERM within 2.5 s".into(),
+                Some("try 'freeport kill 3000 --force'".into())
+            )
+        );
+        let survives = |outcome: &mut Outcome| {
+            stays(outcome);
+            signalled(outcome, "SIGKILL");
+        };
+        assert_eq!(
+            told(StillHeld, survives),
+            (
+                "port 3000 is still held by vite (pid 42), which survived SIGKILL for 2.5 s".into(),
+                None
+            )
+        );
+        let inherited = |outcome: &mut Outcome| {
+            term(outcome);
+            outcome.held_by.push(party("sh", 43));
+        };
+        assert_eq!(
+            told(StillHeld, inherited),
+            (
+                "ended vite (pid 42), but sh (pid 43) has the same socket of port 3000".into(),
+                why.clone()
+            )
+        );
+        assert_eq!(
+            told(StillShared, inherited),
+            (
+                "ended vite (pid 42); sh (pid 43) uses port 3000 too, as before".into(),
+                why.clone()
+            )
+        );
+        assert_eq!(
+            told(TakenOver, inherited),
+            (
+                "ended vite (pid 42), but port 3000 is held by sh (pid 43) now".into(),
+                why
+            )
+        );
+        let started_again = |outcome: &mut Outcome| {
+            inherited(outcome);
+            outcome.supervisor = Some(SupervisorInfo {
+                name: "pm2".into(),
+                pid: Some(9),
+                advice: "pm2 stop shop".into(),
+            });
+        };
+        assert_eq!(
+            told(TakenOver, started_again),
+            (
+                "ended vite (pid 42), but port 3000 is held by sh (pid 43) now: pm2 (pid 9) started it again".into(),
+                Some("pm2 stop shop".into())
+            )
+        );
+    }
+
+    #[test]
+    fn why_nothing_was_signalled_is_told() {
+        use KillResult::{
+            Ambiguous, DryRun, Failed, NotPermitted, NothingThere, OtherProcess, Protected,
+        };
+        let sudo = Some("try 'sudo freeport kill 3000'".to_owned());
+        assert_eq!(
+            told(DryRun, |_| {}).0,
+            "would end vite (pid 42) to free port 3000; nothing was signalled"
+        );
+        assert_eq!(
+            told(NothingThere, |_| {}),
+            ("nothing listens on port 3000".into(), None)
+        );
+        assert_eq!(
+            told(NotPermitted, |_| {}),
+            (
+                "not permitted to signal vite (pid 42), which listens on port 3000".into(),
+                sudo.clone()
+            )
+        );
+        let unseen = |outcome: &mut Outcome| {
+            outcome.owner = None;
+            outcome.unseen_users.push("root".into());
+        };
+        assert_eq!(
+            told(NotPermitted, unseen),
+            (
+                "port 3000 is held by a process of root, whose processes you may not see".into(),
+                sudo
+            )
+        );
+        let kernels = |outcome: &mut Outcome| {
+            unseen(outcome);
+            outcome.cause = Some("it belongs to the kernel".into());
+        };
+        assert_eq!(
+            told(NotPermitted, kernels).0,
+            "port 3000 is held by a process of root: it belongs to the kernel"
+        );
+        let two = |outcome: &mut Outcome| {
+            outcome.held_by = vec![vite(), party("node", 43)];
+        };
+        assert_eq!(
+            told(Ambiguous, two).1.as_deref(),
+            Some("say which one is meant: 'freeport kill 3000 --pid 42'")
+        );
+        let other = |outcome: &mut Outcome| {
+            outcome.asked_pid = Some(41);
+            outcome.held_by.push(vite());
+        };
+        assert_eq!(
+            told(OtherProcess, other).0,
+            "nothing was signalled: pid 41 does not listen on port 3000 (any more); vite (pid 42) does"
+        );
+        let refused = |outcome: &mut Outcome| outcome.cause = Some("no\u{7}".into());
+        assert_eq!(
+            told(Failed, refused).0,
+            "cannot end vite (pid 42) on port 3000: no\\x07"
+        );
+        assert_eq!(
+            told(Protected, |_| {}).0,
+            "nothing was signalled: vite (pid 42) is never killed by Freeport"
+        );
+    }
+}
