@@ -64,6 +64,7 @@ pub enum AppError {
 pub fn run(headless: bool) -> Result<(), AppError> {
     let system = |what| move |source| AppError::System { what, source };
     limits::raise_descriptor_limit();
+    limits::share_memory();
     // Before the socket is there, so that no signal leaves it behind.
     let (quit, ended) = mpsc::channel();
     signals::forward(quit.clone()).map_err(system("handle signals"))?;

@@ -44,6 +44,9 @@ pub fn descriptor_limit() -> Option<u64> {
 /// Nothing, as there is no such limit.
 pub fn raise_descriptor_limit() {}
 
+/// Has the threads share what they allocate from: they do.
+pub fn share_memory() {}
+
 /// The first and last port that the system gives to sockets that do not ask for one: the default
 /// since Windows Vista. What `netsh` has set is not asked yet.
 pub fn ephemeral_ports() -> (Port, Port) {
