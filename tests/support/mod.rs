@@ -177,14 +177,19 @@ impl Home {
     /// An empty home.
     pub fn new() -> Home {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("freeport-test-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::DirBuilder::new()
-            .mode(0o755)
-            .create(&folder)
-            .unwrap();
-        Home { folder }
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("freeport-test-{}-{number}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            match std::fs::DirBuilder::new().mode(0o755).create(&folder) {
+                // A test that was killed has left it, and had the pid that this one has now.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                made => {
+                    made.unwrap();
+                    return Home { folder };
+                }
+            }
+        }
     }
 
     /// A path in it.

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{CWD, Mode, OFlags, RawDir, open, openat, readlinkat_raw};
 
-use crate::model::SocketId;
+use super::proc_pid::Stat;
+use crate::model::{ProcessKey, SocketId};
 
-/// For each socket that was looked for and found, the pids that have it, in the order found.
-pub(super) type Found = HashMap<SocketId, Vec<u32>>;
+/// For each socket that was looked for and found, the processes that have it, in the order found.
+pub(super) type Found = HashMap<SocketId, Vec<ProcessKey>>;
 
 /// The pids of all processes that are visible, newest first as far as pids tell.
 pub(super) fn pids() -> Vec<u32> {
@@ -35,8 +36,8 @@ pub(super) fn pids() -> Vec<u32> {
     pids
 }
 
-/// Adds `pid` to `found` for each of the `wanted` sockets (sorted) that it has open. A process
-/// that may not be read, or is gone, has none.
+/// Adds the process that has `pid` to `found` for each of the `wanted` sockets (sorted) that it has open.
+/// A process that may not be read, or is gone, has none.
 pub(super) fn search(pid: u32, wanted: &[SocketId], found: &mut Found) {
     let mut path = [0; 24];
     let path = fd_folder(pid, &mut path);
@@ -48,6 +49,7 @@ pub(super) fn search(pid: u32, wanted: &[SocketId], found: &mut Found) {
     ) else {
         return;
     };
+    let mut owner = None;
     let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut entries = RawDir::new(&folder, &mut buffer);
     while let Some(Ok(entry)) = entries.next() {
@@ -59,9 +61,16 @@ pub(super) fn search(pid: u32, wanted: &[SocketId], found: &mut Found) {
             continue;
         };
         if wanted.binary_search(&id).is_ok() {
-            let pids = found.entry(id).or_default();
-            if pids.last() != Some(&pid) {
-                pids.push(pid);
+            // By the folder, which stays this process's: its pid may be another's by now.
+            let read = || Stat::beside(&folder).map(|stat| stat.starttime);
+            let Some(start) = owner.or_else(read) else {
+                return;
+            };
+            owner = Some(start);
+            let key = ProcessKey { pid, start };
+            let holders = found.entry(id).or_default();
+            if holders.last() != Some(&key) {
+                holders.push(key);
             }
         }
     }
@@ -93,8 +102,8 @@ pub(super) fn search_all(pids: &[u32], wanted: &[SocketId]) -> Found {
         let mut all = all
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (id, pids) in found {
-            all.entry(id).or_default().extend(pids);
+        for (id, holders) in found {
+            all.entry(id).or_default().extend(holders);
         }
     };
     std::thread::scope(|scope| {
@@ -181,7 +190,9 @@ mod tests {
         let id = inode(&listener);
         let me = std::process::id();
         assert!(has_any(me, &[id]));
-        assert!(search_all(&pids(), &[id])[&id].contains(&me));
+        let start = Stat::of(me).unwrap().starttime;
+        let key = ProcessKey { pid: me, start };
+        assert!(search_all(&pids(), &[id])[&id].contains(&key));
         drop(listener);
         assert!(!has_any(me, &[id]));
     }

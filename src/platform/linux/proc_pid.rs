@@ -2,7 +2,7 @@
 //! even when its pid has gone to another one meanwhile. One system call a file, as a rule.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -96,6 +96,13 @@ impl Stat {
         Stat::parse(read_at(CWD, &format!("/proc/{pid}/stat"), &mut buffer)?)
     }
 
+    /// What it says of the process that one of its folders, such as `fd`, is of; `None` when that is
+    /// gone, whoever has its pid now.
+    pub(super) fn beside(folder: impl AsFd) -> Option<Stat> {
+        let mut buffer = [0; 1024];
+        Stat::parse(read_at(folder, "../stat", &mut buffer)?)
+    }
+
     /// Whether it has ended and is only kept for its parent to ask about. A process whose first
     /// thread alone has ended has the same letter, and goes on with the others.
     pub(super) fn has_ended(&self) -> bool {
@@ -134,11 +141,7 @@ fn tick() -> (u64, Duration) {
     (nanoseconds / length, Duration::from_nanos(length - gone))
 }
 
-fn read_at<'a>(
-    folder: impl std::os::fd::AsFd,
-    file: &str,
-    buffer: &'a mut [u8],
-) -> Option<&'a [u8]> {
+fn read_at<'a>(folder: impl AsFd, file: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let file = openat(
         folder,
         file,
@@ -208,6 +211,21 @@ mod tests {
             child.wait().unwrap();
             assert_eq!(folder.settled_stat(), None, "it is gone");
         }
+    }
+
+    #[test]
+    fn a_folder_of_a_process_stays_its_own() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let path = format!("/proc/{}/fd", child.id());
+        let folder = open(&path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let beside = Stat::beside(&folder).unwrap();
+        assert_eq!(beside.starttime, Stat::of(child.id()).unwrap().starttime);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(Stat::beside(&folder), None);
     }
 
     #[test]

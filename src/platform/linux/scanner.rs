@@ -193,9 +193,13 @@ impl Scanner {
         };
         let mut changed = false;
         for id in ids {
-            let pids = found.get(&id).map_or(&[][..], Vec::as_slice);
-            let mut processes: Vec<Arc<Process>> =
-                pids.iter().filter_map(|&pid| self.facts.of(pid)).collect();
+            let found = found.get(&id).map_or(&[][..], Vec::as_slice);
+            // Who has its pid by now may be another one, which does not have the socket.
+            let mut facts = |&key: &ProcessKey| {
+                let process = self.facts.of(key.pid)?;
+                (process.key == key).then_some(process)
+            };
+            let mut processes: Vec<Arc<Process>> = found.iter().filter_map(&mut facts).collect();
             processes.sort_unstable_by_key(|process| process.key);
             processes.dedup_by_key(|process| process.key);
             let before = self.holders.insert(id, processes);
@@ -256,8 +260,8 @@ impl Scanner {
                 }
             }
             if found.len() < ids.len() {
-                for (id, pids) in holders::search_all(&others, ids) {
-                    found.entry(id).or_default().extend(pids);
+                for (id, holders) in holders::search_all(&others, ids) {
+                    found.entry(id).or_default().extend(holders);
                 }
                 visited.extend(others);
             }
@@ -272,11 +276,12 @@ impl Scanner {
             if visited.insert(pid) {
                 holders::search(pid, ids, found);
             }
-            found.values().any(|pids| pids.contains(&pid))
+            let mut holders = found.values().flatten();
+            holders.any(|holder| holder.pid == pid)
         };
         let mut tops = HashSet::new();
-        for pid in found.values().flatten().copied().collect::<HashSet<u32>>() {
-            let mut top = pid;
+        let all = found.values().flatten().map(|holder| holder.pid);
+        for mut top in all.collect::<HashSet<u32>>() {
             while let Some((_, parent)) =
                 super::facts::identity(top).filter(|&(_, parent)| parent > 1)
             {
