@@ -21,10 +21,10 @@ use crate::platform::local_socket::Stream;
 use crate::tray::Quit;
 
 /// How often it is looked.
-const PERIOD: Duration = Duration::from_secs(2);
+const PERIOD: Duration = Duration::from_secs(5);
 /// For so many looks the program has to be missing: an upgrade may remove it before it puts the new
 /// one there.
-const MISSING: u32 = 10;
+const MISSING: u32 = 4;
 
 /// What looks after the sockets, and removes them when it is dropped.
 pub struct Door {
