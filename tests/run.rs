@@ -428,7 +428,11 @@ fn an_older_run_is_replaced_and_nobody_else() {
     let new = Served::start(&home, &shop, &format!("--replace {line}"), &[]);
     assert_eq!(new.port, port, "{}", new.said());
     assert!(!is_alive(old.pid));
-    assert!(new.said().contains("ended the older run"), "{}", new.said());
+    assert!(
+        new.said().contains("ended the older instance"),
+        "{}",
+        new.said()
+    );
     assert_eq!(old.process.status(), 143);
 }
 

@@ -66,7 +66,7 @@ pub struct Claims<'a> {
     pub project: Option<&'a str>,
     /// Before another port is taken than the first: whether that one will do.
     pub agree: &'a mut dyn FnMut(&str, Port) -> bool,
-    /// What ends an older run of the service on a port.
+    /// What ends an older instance of the service on a port.
     pub replace: &'a mut dyn FnMut(&mut Asking, &Want),
 }
 

@@ -26,7 +26,7 @@ pub enum Policy {
     Fallback,
     /// Give up.
     Strict,
-    /// End an older run of the same project and service, or else take another one.
+    /// End an older instance of the same project and service, or else take another one.
     Replace,
 }
 

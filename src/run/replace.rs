@@ -1,4 +1,4 @@
-//! Ending an older run of the same service that has the port: of the same project, service and user,
+//! Ending an older instance of the same service that has the port: of the same project, service and user,
 //! and never anybody else's.
 
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use crate::ipc::protocol::{Kill, List, Reply, Request};
 use crate::ipc::view::ListenerView;
 use crate::platform::limits;
 
-/// How long the older run may take to give back what it claimed.
+/// How long the older instance may take to give back what it claimed.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait between two looks.
 const STEP: Duration = Duration::from_millis(30);
 
-/// Ends the older run, if there is one on that port.
+/// Ends the older instance, if there is one on that port.
 pub fn replace(asking: &mut Asking, want: &Want, project: Option<&str>, voice: Voice) {
     let Some(old) = found(asking, want).filter(|old| is_same(old, want, project)) else {
         return;
@@ -30,7 +30,7 @@ pub fn replace(asking: &mut Asking, want: &Want, project: Option<&str>, voice: V
         return;
     }
     voice.note(&format!(
-        "ended the older run on port {} (pid {})",
+        "ended the older instance on port {} (pid {})",
         spot(want.port, want.protocol),
         owner.pid
     ));
@@ -54,7 +54,7 @@ fn found(asking: &mut Asking, want: &Want) -> Option<ListenerView> {
     listeners.find(|found| found.port == want.port && found.protocol == want.protocol)
 }
 
-/// Whether a listener is an older run: by what was claimed for it, or where nothing was, by what it
+/// Whether a listener is an older instance: by what was claimed for it, or where nothing was, by what it
 /// is.
 fn is_same(old: &ListenerView, want: &Want, project: Option<&str>) -> bool {
     let (Some(owner), Some(project), Some(service)) = (&old.owner, project, &want.service) else {

@@ -33,7 +33,7 @@ pub struct RunArgs {
     /// Fail where the port is taken (status 5)
     #[arg(long, group = "policy")]
     pub strict: bool,
-    /// End an older run of the same project and service that has the port; never anybody else
+    /// End an older instance of the same project and service that has the port; never anybody else
     #[arg(long, group = "policy")]
     pub replace: bool,
     /// On a terminal, ask before another port is taken
