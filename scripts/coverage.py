@@ -1,5 +1,7 @@
 """Prints how much of the core is covered, by an lcov file; ends with 1 below the limit.
 
+usage: coverage.py LCOV [COUNT]     and the lines that were not run, of that many files (10)
+
 What follows `#[cfg(test)]` in a file is not counted, and neither are files of tests.
 """
 
@@ -63,14 +65,15 @@ def main():
         covered = sum(times > 0 for times in real.values())
         layers[layer][0] += covered
         layers[layer][1] += len(real)
-        worst.append((len(real) - covered, path, covered, len(real)))
+        worst.append((len(real) - covered, path))
         missed[path] = sorted(line for line, times in real.items() if times == 0)
     print(f"{'':<12}{'lines':>8}{'run':>8}{'':>9}")
     for layer, (covered, all_lines) in [*layers.items(), ("the core", map(sum, zip(*layers.values())))]:
         share = 100 * covered / max(all_lines, 1)
         print(f"{layer:<12}{all_lines:>8}{covered:>8}{share:>8.1f}%")
     print("\nmost lines that were not run:")
-    for left, path, _, _ in sorted(worst, reverse=True)[: int(sys.argv[2]) if len(sys.argv) > 2 else 10]:
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 10
+    for left, path in sorted(worst, reverse=True)[:count]:
         print(f"{left:>5}  {path}: {spans(missed[path])}")
     return 0 if share >= LIMIT else 1
 

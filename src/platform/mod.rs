@@ -6,6 +6,7 @@
 pub mod above;
 #[cfg(any(target_os = "macos", all(unix, test)))]
 mod at_exec;
+mod at_login;
 mod bind_error;
 pub mod containers;
 #[cfg(not(target_os = "linux"))]

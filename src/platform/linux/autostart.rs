@@ -8,21 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::paths;
 use crate::platform::above;
+pub use crate::platform::at_login::State;
 
 /// What to do when the entry cannot be read or changed.
 pub const HINT: &str =
     "check that your configuration folder (XDG_CONFIG_HOME, or ~/.config) can be written";
-
-/// What the entry says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It starts this program.
-    Enabled,
-    /// There is none, or it is switched off.
-    Disabled,
-    /// It starts another program (an older copy, as a rule).
-    Elsewhere(String),
-}
 
 /// Where the entry is.
 pub fn place() -> io::Result<PathBuf> {

@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{bundle, paths};
+pub use crate::platform::at_login::State;
 use crate::platform::macos_formats::launch_agent;
 
 /// The label of the agent, and the name of its file.
@@ -15,17 +16,6 @@ const NAME: &str = "freeport";
 
 /// What to do when the entry cannot be read or changed.
 pub const HINT: &str = "check that ~/Library/LaunchAgents can be written";
-
-/// What the entry says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It starts this program.
-    Enabled,
-    /// There is none, or it is switched off.
-    Disabled,
-    /// It starts another program (an older copy, as a rule).
-    Elsewhere(String),
-}
 
 /// Where the entry is.
 pub fn place() -> io::Result<PathBuf> {

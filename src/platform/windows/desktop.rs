@@ -5,21 +5,11 @@ pub mod autostart {
     use std::io;
     use std::path::PathBuf;
 
+    pub use crate::platform::at_login::State;
     use crate::platform::windows::not_yet;
 
     /// What to do when the entry cannot be read or changed.
     pub const HINT: &str = "start it by hand";
-
-    /// What the entry says.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub enum State {
-        /// It starts this program.
-        Enabled,
-        /// There is none.
-        Disabled,
-        /// It starts another program.
-        Elsewhere(String),
-    }
 
     /// Where the entry is: not yet.
     pub fn place() -> io::Result<PathBuf> {

@@ -1,11 +1,11 @@
 //! What happened: the rows of `freeport log`, newest first.
 
-use super::{Row, RowId, Table, cell, columns, nothing_matches};
+use super::{Row, RowId, Table, cell, columns, instead_of_rows};
 use crate::ipc::view::words;
 use crate::model::Protocol;
 use crate::model::log::{Entry, Happened};
 use crate::model::text::escape;
-use crate::tui::state::{Fetched, State, Tone};
+use crate::tui::state::{State, Tone};
 
 /// The rows.
 pub fn table(state: &State) -> Table {
@@ -22,16 +22,8 @@ pub fn table(state: &State) -> Table {
         }
     }
     rows.reverse();
-    let empty = match &state.log {
-        Fetched::Not => vec![(Tone::Dim, "asking …".to_owned())],
-        Fetched::Failed(problem) => {
-            let mut lines = vec![(Tone::Bad, problem.message.clone())];
-            lines.extend(problem.hint.clone().map(|hint| (Tone::Dim, hint)));
-            lines
-        }
-        Fetched::Is(_) if !state.filter.is_empty() => nothing_matches(state),
-        Fetched::Is(_) => vec![(Tone::Plain, "nothing has happened yet".to_owned())],
-    };
+    let none = vec![(Tone::Plain, "nothing has happened yet".to_owned())];
+    let empty = instead_of_rows(state, &state.log, none);
     let titles = ["TIME (UTC)", "EVENT", "PORT", "WHO", "FOR", "DETAIL"];
     let mut columns = columns(&titles, &[]);
     if let Some(detail) = columns.last_mut() {

@@ -8,7 +8,7 @@ mod reserved;
 
 use std::borrow::Cow;
 
-use super::state::{State, Tab, Tone};
+use super::state::{Fetched, State, Tab, Tone};
 use crate::model::text::escape;
 use crate::model::{Port, ProcessKey, Protocol, Timestamp};
 
@@ -148,6 +148,24 @@ fn columns(titles: &[&'static str], right: &[usize]) -> Vec<Column> {
         least: LEAST,
     };
     titles.iter().enumerate().map(column).collect()
+}
+
+/// What is shown where there are no rows of what was asked for: why, or `none` where there is nothing.
+fn instead_of_rows<T>(
+    state: &State,
+    fetched: &Fetched<T>,
+    none: Vec<(Tone, String)>,
+) -> Vec<(Tone, String)> {
+    match fetched {
+        Fetched::Not => vec![(Tone::Dim, "asking …".to_owned())],
+        Fetched::Failed(problem) => {
+            let mut lines = vec![(Tone::Bad, problem.message.clone())];
+            lines.extend(problem.hint.clone().map(|hint| (Tone::Dim, hint)));
+            lines
+        }
+        Fetched::Is(_) if !state.filter.is_empty() => nothing_matches(state),
+        Fetched::Is(_) => none,
+    }
 }
 
 /// What is said where a filter leaves nothing.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Row, RowId, Table, cell, columns, nothing_matches};
+use super::{Row, RowId, Table, cell, columns, instead_of_rows};
 use crate::ipc::protocol::PoolView;
 use crate::ipc::view::{ReservationView, words};
 use crate::model::pool::spans;
 use crate::model::text::escape;
 use crate::model::{Port, Protocol, Timestamp};
-use crate::tui::state::{Fetched, State, Tone};
+use crate::tui::state::{State, Tone};
 
 /// The rows.
 pub fn table(state: &State) -> Table {
@@ -22,22 +22,14 @@ pub fn table(state: &State) -> Table {
         state.filter.matches_named(&pool.name, has) || pool.drawn.iter().any(drawn)
     };
     let chosen: Vec<&PoolView> = pools.iter().filter(chosen).collect();
-    let empty = match &state.pools {
-        Fetched::Not => vec![(Tone::Dim, "asking …".to_owned())],
-        Fetched::Failed(problem) => {
-            let mut lines = vec![(Tone::Bad, problem.message.clone())];
-            lines.extend(problem.hint.clone().map(|hint| (Tone::Dim, hint)));
-            lines
-        }
-        Fetched::Is(_) if !state.filter.is_empty() => nothing_matches(state),
-        Fetched::Is(_) => vec![
-            (Tone::Plain, "there are no pools".to_owned()),
-            (
-                Tone::Dim,
-                "'freeport pool create ci --ports 15000-15999' makes one".to_owned(),
-            ),
-        ],
-    };
+    let none = vec![
+        (Tone::Plain, "there are no pools".to_owned()),
+        (
+            Tone::Dim,
+            "'freeport pool create ci --ports 15000-15999' makes one".to_owned(),
+        ),
+    ];
+    let empty = instead_of_rows(state, &state.pools, none);
     Table {
         columns: columns(
             &["POOL", "PORTS", "FREE", "WAITING", "WHO, SINCE WHEN"],
